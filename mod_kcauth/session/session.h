@@ -1,0 +1,174 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/*
+ * session: the record of who is logged in, how it becomes bytes, how bytes are sealed so that only we can have written them, the
+ * state of a login under way, and the memory of what was used up. Knows nothing of HTTP, of httpd or of OpenID Connect.
+ */
+#ifndef KC_SESSION_H
+#define KC_SESSION_H
+
+#include "base/base.h"
+
+/* --- names: lists read in place --------------------------------------------------------------------- */
+
+/**
+ * A list of strings inside an encoded record: [length, two bytes][bytes][NUL], again and again. Order is that of writing.
+ */
+typedef struct kc_names {
+    const unsigned char *bytes;
+    apr_size_t           len;
+    unsigned             count;
+} kc_names;
+
+/** Whether the list holds exactly these bytes. No allocation. */
+int kc_names_have(const kc_names *names, const char *name, apr_size_t len);
+
+/** Like kc_names_have in a list of pairs (client, role, client, role ...). */
+int kc_names_have_pair(const kc_names *names, const char *first, apr_size_t first_len,
+                       const char *second, apr_size_t second_len);
+
+/** Walks: start with *at = 0; returns the next NUL-terminated string and its length, NULL at the end. */
+const char *kc_names_next(const kc_names *names, apr_size_t *at, apr_size_t *len);
+
+/** A list being made. */
+typedef struct kc_names_builder {
+    apr_pool_t    *pool;
+    unsigned char *bytes;
+    apr_size_t     len, room;
+    unsigned       count;
+} kc_names_builder;
+
+void kc_names_init(kc_names_builder *builder, apr_pool_t *pool);
+
+/** APR_EINVAL for a name over 65,535 bytes or a list over 1 MiB; the list is then as before. */
+KC_WARN_UNUSED apr_status_t kc_names_add(kc_names_builder *builder, const char *name);
+
+/** The list as it stands, pointing into the builder. */
+kc_names kc_names_list(const kc_names_builder *builder);
+
+/* --- the record -------------------------------------------------------------------------------------- */
+
+/** A session. Strings are NUL-terminated, never NULL ("" where unknown), and point into the buffer it was read from. Times are seconds since the epoch. */
+typedef struct kc_session {
+    const char  *sub;
+    const char  *username;
+    const char  *name;
+    const char  *email;
+    const char  *sid;
+    const char  *acr;
+    const char  *roles_from;  /**< which token the roles came from, for the log */
+    apr_int64_t  auth_time;
+    apr_int64_t  created;     /**< login */
+    apr_int64_t  seen;        /**< last use that was written down */
+    apr_int64_t  refreshed;   /**< when the provider last confirmed it */
+    apr_int64_t  expires;     /**< absolute end */
+    apr_uint32_t mark;        /**< of the set of roles that the configuration wanted kept */
+    kc_names     roles;       /**< own client's */
+    kc_names     realm_roles; /**< those kept */
+    kc_names     other_roles; /**< pairs: client, role */
+    kc_names     groups;
+} kc_session;
+
+/** Bytes that the record takes. */
+apr_size_t kc_session_length(const kc_session *session);
+
+/** Writes kc_session_length() bytes. */
+void kc_session_write(const kc_session *session, unsigned char *buf);
+
+/**
+ * Reads a record in place: every length is checked against len, nothing may be left over.
+ * @return APR_SUCCESS or APR_EINVAL
+ */
+KC_WARN_UNUSED apr_status_t kc_session_read(kc_session *out, const unsigned char *buf,
+                                            apr_size_t len);
+
+/* --- sealing ------------------------------------------------------------------------------------------ */
+
+/** A secret of at least 32 bytes; the first of several seals, all open. */
+typedef struct kc_secret {
+    const unsigned char *bytes;
+    apr_size_t           len;
+} kc_secret;
+
+typedef enum kc_seal_kind {
+    KC_SEAL_SIGNED,   /**< readable; HMAC-SHA-256 */
+    KC_SEAL_ENCRYPTED /**< AES-256-GCM, random 96-bit nonce */
+} kc_seal_kind;
+
+/**
+ * Seals and opens for one purpose. Its keys come from the secrets by HKDF-SHA-256 (RFC 5869) with format version, purpose, cookie name,
+ * issuer and client id in the info, each length-prefixed: what was sealed for another site, client, cookie or purpose does not open.
+ * Threads share it; prepared cipher contexts are lent out without a lock.
+ */
+typedef struct kc_sealer kc_sealer;
+
+typedef struct kc_seal_binding {
+    const char *purpose; /**< "session", "state", "id_token" ... */
+    const char *cookie;  /**< the cookie's name */
+    const char *issuer;
+    const char *client_id;
+} kc_seal_binding;
+
+/** @param count 1 to 8 secrets, which are not needed afterwards. APR_EINVAL when one is too short. */
+KC_WARN_UNUSED apr_status_t kc_sealer_create(kc_sealer **out, kc_seal_kind kind,
+                                             const kc_seal_binding *binding,
+                                             const kc_secret *secrets, int count, apr_pool_t *pool);
+
+/** Seals len bytes into a base64url string of the pool. NULL when OpenSSL has no randomness or memory. */
+KC_WARN_UNUSED char *kc_seal(kc_sealer *sealer, const void *data, apr_size_t len, apr_pool_t *pool,
+                             apr_size_t *text_len);
+
+/**
+ * Opens what kc_seal made. The text is checked whole before a byte of it is used.
+ * @param buf       room for text_len * 3 / 4 bytes; receives the data at its start + *data_at
+ * @param data      receives where in buf the data begins
+ * @param data_len  receives its length
+ * @param old_key   (may be NULL) set when another secret than the first opened it: reseal
+ * @return APR_SUCCESS or APR_EINVAL, whatever is wrong with it
+ */
+KC_WARN_UNUSED apr_status_t kc_unseal(kc_sealer *sealer, const char *text, apr_size_t text_len,
+                                      unsigned char *buf, const unsigned char **data,
+                                      apr_size_t *data_len, int *old_key);
+
+/* --- a login under way ---------------------------------------------------------------------------------- */
+
+enum { KC_LOGIN_SLOTS = 16 };         /**< logins that one browser can have under way */
+enum { KC_LOGIN_LIFETIME = 35 * 60 }; /**< seconds; Keycloak's own login page lives 30 minutes */
+
+/** What we must remember between sending a person to the provider and seeing the answer. Lives in an encrypted cookie. */
+typedef struct kc_login_state {
+    const char  *id;       /**< random part of the state parameter */
+    const char  *nonce;
+    const char  *verifier; /**< PKCE */
+    const char  *target;   /**< local path and query */
+    apr_int64_t  created;  /**< seconds since the epoch */
+    unsigned     attempt;  /**< 0 for the first; grows when a login heals itself, so that loops are cut */
+} kc_login_state;
+
+/** Seals it to a cookie value. */
+KC_WARN_UNUSED char *kc_login_state_seal(const kc_login_state *state, kc_sealer *sealer,
+                                         apr_pool_t *pool);
+
+/**
+ * Opens a cookie value.
+ * @return APR_SUCCESS; APR_EINVAL when it is not ours; APR_TIMEUP when it is older than KC_LOGIN_LIFETIME (or from the future by more than a minute):
+ *         *out is then readable, for its target
+ */
+KC_WARN_UNUSED apr_status_t kc_login_state_open(kc_login_state **out, const char *text,
+                                                apr_size_t len, kc_sealer *sealer, apr_time_t now,
+                                                apr_pool_t *pool);
+
+/* --- once ------------------------------------------------------------------------------------------------ */
+
+/** A table in shared memory of what may be used only once (login states). Lock-free, fixed in size; old entries make room. */
+typedef struct kc_once kc_once;
+
+apr_size_t kc_once_size(void);
+
+/** @param shared kc_once_size() zeroed bytes, shared over the children */
+kc_once *kc_once_attach(void *shared, apr_pool_t *pool);
+
+/** Marks the text as used. Returns 1 the first time, 0 when it was used before, by any thread or child. */
+int kc_once_use(kc_once *once, const char *text);
+
+#endif
