@@ -1,0 +1,265 @@
+"""An httpd with a ServerRoot of its own, on 127.0.0.1, started and stopped by a test."""
+
+import atexit
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from support.net import free_port
+
+BINARY = "/usr/sbin/apache2"
+MODULES = pathlib.Path("/usr/lib/apache2/modules")
+HERE = pathlib.Path(__file__).parent
+
+# What the pages of the tests use. The MPM, CGI and the module under test come on top.
+BASE_MODULES = """authn_core authn_file auth_basic authz_core authz_host authz_user alias
+    dir env expires headers include mime rewrite setenvif""".split()
+
+MPM = {
+    "event": "StartServers 2\nServerLimit 2\nThreadsPerChild 32\nMaxRequestWorkers 64",
+    "worker": "StartServers 2\nServerLimit 2\nThreadsPerChild 32\nMaxRequestWorkers 64",
+    "prefork": "StartServers 4\nMinSpareServers 2\nMaxSpareServers 8\nMaxRequestWorkers 24",
+}
+
+
+class HttpdError(AssertionError):
+    """httpd did not start, crashed, or did not do what it was told."""
+
+
+class Httpd:
+    """One httpd. `config` is the text of the test; what it may use:
+
+    ${PORT}, ${PORT2}, ... the ports that it listens on; ${ROOT} its ServerRoot, whose
+    htdocs is the DocumentRoot; any name of `define`.
+    """
+
+    live = []  # those that run now, for the report of a failed test
+
+    def __init__(self, config, *, module=None, mpm="event", modules=(), ports=1, define=(),
+                 env=(), log_level="info", server_name="localhost", sanitized=False):
+        self.mpm = mpm
+        self.module = module
+        self.server_name = server_name
+        self.sanitized = sanitized
+        self.ports = [free_port() for _ in range(ports)]
+        self.port = self.ports[0]
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="kcauth-httpd-"))
+        self.root.chmod(0o755)
+        for folder in ("htdocs", "cgi-bin", "run"):
+            (self.root / folder).mkdir()
+        (self.root / "sanitizer").mkdir()
+        (self.root / "sanitizer").chmod(0o777)
+        self.log = Log(self.root / "error_log")
+        self._env = dict(env)
+        self._modules = list(modules)
+        self._log_level = log_level
+        self._process = None
+        self.configure(config, define)
+
+    # Files
+
+    def configure(self, config, define=()):
+        """Writes httpd.conf anew; a running server reads it at graceful()."""
+        names = dict(define, ROOT=self.root)
+        for number, port in enumerate(self.ports, 1):
+            names["PORT" if number == 1 else f"PORT{number}"] = port
+        lines = [f'Define {name} "{value}"' for name, value in names.items()]
+        lines += self._base()
+        self.write("../httpd.conf", "\n".join(lines) + "\n" + config + "\n")
+
+    def _base(self):
+        cgi = "cgi" if self.mpm == "prefork" else "cgid"
+        yield f'ServerRoot "{self.root}"'
+        yield "DefaultRuntimeDir run"
+        yield "PidFile run/httpd.pid"
+        for name in [f"mpm_{self.mpm}", cgi, *BASE_MODULES, *self._modules]:
+            yield f"LoadModule {name}_module {MODULES}/mod_{name}.so"
+        if cgi == "cgid":
+            yield "ScriptSock cgid.sock"
+        if self.module:
+            yield f'LoadModule kcauth_module "{self.module}"'
+        if os.geteuid() == 0:
+            yield "User www-data\nGroup www-data"
+        if self.sanitized:
+            # Makes children dumpable, without which the leak check cannot look at them.
+            yield 'CoreDumpDirectory "sanitizer"'
+        yield from (f"Listen 127.0.0.1:{port}" for port in self.ports)
+        yield f"ServerName {self.server_name}"
+        yield f"ErrorLog error_log\nLogLevel {self._log_level}"
+        yield "DocumentRoot htdocs\nDirectoryIndex index.html"
+        yield "TypesConfig /dev/null\nAddType text/html .html\nAddType text/plain .txt"
+        yield "KeepAliveTimeout 5\nTimeout 20\nGracefulShutdownTimeout 5"
+        yield MPM[self.mpm]
+
+    def write(self, path, text):
+        """A file below htdocs, readable by httpd's children."""
+        file = self.root / "htdocs" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def cgi(self, name, script):
+        """A CGI script of cgi-bin."""
+        file = self.write(f"../cgi-bin/{name}", script)
+        file.chmod(0o755)
+        return file
+
+    def url(self, path="/", *, scheme="http", host=None, port=None):
+        return f"{scheme}://{host or self.server_name}:{port or self.port}{path}"
+
+    # Life
+
+    def configtest(self):
+        """(exit code, output) of httpd -t."""
+        done = subprocess.run([*self._command(), "-t"], env=self._environment(), timeout=30,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace")
+        return done.returncode, done.stdout
+
+    def start(self):
+        """Returns when the server listens. Raises HttpdError with its words when it ends instead."""
+        before = self._starts()
+        output = (self.root / "output").open("wb")
+        self._process = subprocess.Popen(
+            [*self._command(), "-DFOREGROUND"], env=self._environment(), start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        output.close()
+        Httpd.live.append(self)
+        self._wait(lambda: self._listens() and self._starts() > before, "to listen")
+        return self
+
+    def graceful(self):
+        """Reads the configuration again; returns when the new generation serves."""
+        before = self._starts()
+        self._process.send_signal(signal.SIGUSR1)
+        self._wait(lambda: self._starts() > before, "to restart")
+
+    def restart(self):
+        """Stops and starts on the same ports, with the same files."""
+        self._halt()
+        self.start()
+
+    def stop(self):
+        """Stops, removes the files, and raises HttpdError for a crash or a sanitizer's report."""
+        try:
+            self._halt()
+        finally:
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    def _halt(self):
+        if self._process is None:
+            return
+        if self in Httpd.live:
+            Httpd.live.remove(self)
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise HttpdError("httpd did not stop within 20 s\n" + self.log.tail()) from None
+        finally:
+            self._process = None
+        self._check()
+
+    def _check(self):
+        """No child may have crashed, and no sanitizer may have found anything."""
+        crashes = re.findall(r".*exit signal (?!Terminated).*", self.log.everything())
+        reports = [file.read_text(errors="replace")
+                   for file in sorted((self.root / "sanitizer").glob("report*"))]
+        if crashes or reports:
+            raise HttpdError("\n".join(crashes + reports))
+
+    def _starts(self):
+        return self.log.everything().count("resuming normal operations")
+
+    def _listens(self):
+        for port in self.ports:
+            with socket.socket() as sock:
+                if sock.connect_ex(("127.0.0.1", port)) != 0:
+                    return False
+        return True
+
+    def _wait(self, condition, what, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if self._process.poll() is not None:
+                self._process = None
+                Httpd.live.remove(self)
+                said = (self.root / "output").read_text(errors="replace")
+                raise HttpdError(f"httpd ended\n{said}{self.log.tail()}")
+            if time.monotonic() > deadline:
+                raise HttpdError(f"waited {seconds} s for httpd {what}\n{self.log.tail()}")
+            time.sleep(0.01)
+
+    def _command(self):
+        return [BINARY, "-d", str(self.root), "-f", str(self.root / "httpd.conf")]
+
+    def _environment(self):
+        env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **self._env}
+        if self.sanitized:
+            report = self.root / "sanitizer" / "report"
+            env["LD_PRELOAD"] = " ".join(_runtime(name) for name in ("libasan.so", "libubsan.so"))
+            env["ASAN_OPTIONS"] = (f"log_path={report}:detect_leaks=1:abort_on_error=0"
+                                   ":detect_stack_use_after_return=1")
+            env["UBSAN_OPTIONS"] = f"log_path={report}:print_stacktrace=1"
+            env["LSAN_OPTIONS"] = f"suppressions={HERE / 'lsan.supp'}:print_suppressions=0"
+        return env
+
+
+class Log:
+    """The error log; a test sees what came since its mark."""
+
+    def __init__(self, path):
+        self._path = path
+        self._mark = 0
+
+    def everything(self):
+        try:
+            return self._path.read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def mark(self):
+        self._mark = len(self.everything())
+
+    def text(self):
+        return self.everything()[self._mark:]
+
+    def lines(self, pattern):
+        """The lines since the mark in which the regular expression is found."""
+        return [line for line in self.text().splitlines() if re.search(pattern, line)]
+
+    def tail(self, lines=40):
+        return "\n".join(self.everything().splitlines()[-lines:])
+
+    def wait_for(self, pattern, seconds=10):
+        """The first line since the mark that the regular expression is found in."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = self.lines(pattern)
+            if found:
+                return found[0]
+            if time.monotonic() > deadline:
+                raise HttpdError(f"no line like {pattern!r} in {seconds} s\n{self.tail()}")
+            time.sleep(0.02)
+
+
+@atexit.register
+def _stop_all():
+    """Nothing is left running when the tests were broken off."""
+    for server in list(Httpd.live):
+        server.stop()
+
+
+def _runtime(name):
+    """The path of a library of gcc's, as LD_PRELOAD needs it."""
+    found = subprocess.run(["gcc", f"-print-file-name={name}"], check=True,
+                           stdout=subprocess.PIPE, text=True)
+    return os.path.realpath(found.stdout.strip())
