@@ -1,24 +1,33 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * session: the record of who is logged in, how it becomes bytes, how bytes are sealed so that only we can have written them, the
- * state of a login under way, and the memory of what was used up. Knows nothing of HTTP, of httpd or of OpenID Connect.
+ * session: the record of who is logged in, how it becomes bytes, how bytes are sealed so that only
+ * we can have written them, the state of a login under way, and the memory of what was used up.
+ * Knows nothing of HTTP, of httpd or of OpenID Connect.
  */
 #ifndef KC_SESSION_H
 #define KC_SESSION_H
 
 #include "base/base.h"
 
-/* --- names: lists read in place --------------------------------------------------------------------- */
+/* --- names: lists read in place --------------------------------------------------------------- */
 
 /**
- * A list of strings inside an encoded record: [length, two bytes][bytes][NUL], again and again. Order is that of writing.
+ * A list of strings inside an encoded record: [length, two bytes][bytes][NUL], again and again, in
+ * the order of writing. {NULL, 0, 0} is the empty list.
  */
 typedef struct kc_names {
     const unsigned char *bytes;
-    apr_size_t           len;
-    unsigned             count;
+    apr_size_t len;
+    unsigned count;
 } kc_names;
+
+/**
+ * Takes encoded bytes as a list, and counts it. The list points into them.
+ * @return APR_SUCCESS; APR_EINVAL, and *out empty, when they are not whole items to the last byte
+ */
+KC_WARN_UNUSED apr_status_t kc_names_read(kc_names *out, const unsigned char *bytes,
+                                          apr_size_t len);
 
 /** Whether the list holds exactly these bytes. No allocation. */
 int kc_names_have(const kc_names *names, const char *name, apr_size_t len);
@@ -27,15 +36,15 @@ int kc_names_have(const kc_names *names, const char *name, apr_size_t len);
 int kc_names_have_pair(const kc_names *names, const char *first, apr_size_t first_len,
                        const char *second, apr_size_t second_len);
 
-/** Walks: start with *at = 0; returns the next NUL-terminated string and its length, NULL at the end. */
+/** Walks: start with *at = 0; returns the next NUL-terminated string and its length, or NULL. */
 const char *kc_names_next(const kc_names *names, apr_size_t *at, apr_size_t *len);
 
 /** A list being made. */
 typedef struct kc_names_builder {
-    apr_pool_t    *pool;
+    apr_pool_t *pool;
     unsigned char *bytes;
-    apr_size_t     len, room;
-    unsigned       count;
+    apr_size_t len, room;
+    unsigned count;
 } kc_names_builder;
 
 void kc_names_init(kc_names_builder *builder, apr_pool_t *pool);
@@ -43,33 +52,36 @@ void kc_names_init(kc_names_builder *builder, apr_pool_t *pool);
 /** APR_EINVAL for a name over 65,535 bytes or a list over 1 MiB; the list is then as before. */
 KC_WARN_UNUSED apr_status_t kc_names_add(kc_names_builder *builder, const char *name);
 
-/** The list as it stands, pointing into the builder. */
+/** The list as it stands, pointing into the builder. Adding more makes it stale. */
 kc_names kc_names_list(const kc_names_builder *builder);
 
-/* --- the record -------------------------------------------------------------------------------------- */
+/* --- the record ------------------------------------------------------------------------------- */
 
-/** A session. Strings are NUL-terminated, never NULL ("" where unknown), and point into the buffer it was read from. Times are seconds since the epoch. */
+/**
+ * A session. Strings are NUL-terminated, never NULL ("" where unknown), and point into the buffer
+ * that the record was read from. Times are seconds since the epoch.
+ */
 typedef struct kc_session {
-    const char  *sub;
-    const char  *username;
-    const char  *name;
-    const char  *email;
-    const char  *sid;
-    const char  *acr;
-    const char  *roles_from;  /**< which token the roles came from, for the log */
-    apr_int64_t  auth_time;
-    apr_int64_t  created;     /**< login */
-    apr_int64_t  seen;        /**< last use that was written down */
-    apr_int64_t  refreshed;   /**< when the provider last confirmed it */
-    apr_int64_t  expires;     /**< absolute end */
-    apr_uint32_t mark;        /**< of the set of roles that the configuration wanted kept */
-    kc_names     roles;       /**< own client's */
-    kc_names     realm_roles; /**< those kept */
-    kc_names     other_roles; /**< pairs: client, role */
-    kc_names     groups;
+    const char *sub;
+    const char *username;
+    const char *name;
+    const char *email;
+    const char *sid;
+    const char *acr;
+    const char *roles_from; /**< which token the roles came from, for the log */
+    apr_int64_t auth_time;
+    apr_int64_t created;   /**< login */
+    apr_int64_t seen;      /**< last use that was written down */
+    apr_int64_t refreshed; /**< when the provider last confirmed it */
+    apr_int64_t expires;   /**< absolute end */
+    apr_uint32_t mark;     /**< of the set of roles that the configuration wanted kept */
+    kc_names roles;        /**< own client's */
+    kc_names realm_roles;  /**< those kept */
+    kc_names other_roles;  /**< pairs: client, role */
+    kc_names groups;
 } kc_session;
 
-/** Bytes that the record takes. */
+/** Bytes that the record takes; 0 when a string is over 65,535 bytes, and nothing is written. */
 apr_size_t kc_session_length(const kc_session *session);
 
 /** Writes kc_session_length() bytes. */
@@ -77,17 +89,17 @@ void kc_session_write(const kc_session *session, unsigned char *buf);
 
 /**
  * Reads a record in place: every length is checked against len, nothing may be left over.
- * @return APR_SUCCESS or APR_EINVAL
+ * @return APR_SUCCESS; APR_EINVAL, and *out all zero
  */
 KC_WARN_UNUSED apr_status_t kc_session_read(kc_session *out, const unsigned char *buf,
                                             apr_size_t len);
 
-/* --- sealing ------------------------------------------------------------------------------------------ */
+/* --- sealing ---------------------------------------------------------------------------------- */
 
 /** A secret of at least 32 bytes; the first of several seals, all open. */
 typedef struct kc_secret {
     const unsigned char *bytes;
-    apr_size_t           len;
+    apr_size_t len;
 } kc_secret;
 
 typedef enum kc_seal_kind {
@@ -96,9 +108,11 @@ typedef enum kc_seal_kind {
 } kc_seal_kind;
 
 /**
- * Seals and opens for one purpose. Its keys come from the secrets by HKDF-SHA-256 (RFC 5869) with format version, purpose, cookie name,
- * issuer and client id in the info, each length-prefixed: what was sealed for another site, client, cookie or purpose does not open.
- * Threads share it; prepared cipher contexts are lent out without a lock.
+ * Seals and opens for one purpose. Its keys come from the secrets by HKDF-SHA-256 (RFC 5869) with
+ * format version, kind, purpose, cookie name, issuer and client id in the info, each
+ * length-prefixed: what was sealed for another site, client, cookie or purpose does not open.
+ * Threads share it; prepared cipher contexts are lent out without a lock. Processes that fork
+ * after its creation may all use it.
  */
 typedef struct kc_sealer kc_sealer;
 
@@ -109,66 +123,93 @@ typedef struct kc_seal_binding {
     const char *client_id;
 } kc_seal_binding;
 
-/** @param count 1 to 8 secrets, which are not needed afterwards. APR_EINVAL when one is too short. */
+/**
+ * @param count  1 to 8 secrets, which are not needed afterwards
+ * @return APR_SUCCESS; APR_EINVAL for a secret under 32 bytes or a bad count; APR_EGENERAL when
+ *         OpenSSL lacks an algorithm or memory
+ */
 KC_WARN_UNUSED apr_status_t kc_sealer_create(kc_sealer **out, kc_seal_kind kind,
                                              const kc_seal_binding *binding,
                                              const kc_secret *secrets, int count, apr_pool_t *pool);
 
-/** Seals len bytes into a base64url string of the pool. NULL when OpenSSL has no randomness or memory. */
+/**
+ * Seals len bytes into a base64url string of the pool.
+ * @param text_len  (may be NULL) receives the string's length
+ * @return NULL when OpenSSL has no randomness or memory, or for more than 16 MiB
+ */
 KC_WARN_UNUSED char *kc_seal(kc_sealer *sealer, const void *data, apr_size_t len, apr_pool_t *pool,
                              apr_size_t *text_len);
 
 /**
- * Opens what kc_seal made. The text is checked whole before a byte of it is used.
- * @param buf       room for text_len * 3 / 4 bytes; receives the data at its start + *data_at
+ * Opens what kc_seal made. The text is checked whole before a byte of it is used. Allocates
+ * nothing and takes no lock.
+ * @param buf       room for text_len * 3 / 4 bytes, not the text itself; holds the data afterwards,
+ *                  and what was decoded in vain after a failure
  * @param data      receives where in buf the data begins
  * @param data_len  receives its length
- * @param old_key   (may be NULL) set when another secret than the first opened it: reseal
+ * @param old_key   (may be NULL) set to 1 when another secret than the first opened it: reseal; else
+ *                  to 0
  * @return APR_SUCCESS or APR_EINVAL, whatever is wrong with it
  */
 KC_WARN_UNUSED apr_status_t kc_unseal(kc_sealer *sealer, const char *text, apr_size_t text_len,
                                       unsigned char *buf, const unsigned char **data,
                                       apr_size_t *data_len, int *old_key);
 
-/* --- a login under way ---------------------------------------------------------------------------------- */
+/* --- a login under way ------------------------------------------------------------------------ */
 
 enum { KC_LOGIN_SLOTS = 16 };         /**< logins that one browser can have under way */
 enum { KC_LOGIN_LIFETIME = 35 * 60 }; /**< seconds; Keycloak's own login page lives 30 minutes */
 
-/** What we must remember between sending a person to the provider and seeing the answer. Lives in an encrypted cookie. */
+/**
+ * What we must remember between sending a person to the provider and seeing the answer. Lives in an
+ * encrypted cookie. Strings are never NULL.
+ */
 typedef struct kc_login_state {
-    const char  *id;       /**< random part of the state parameter */
-    const char  *nonce;
-    const char  *verifier; /**< PKCE */
-    const char  *target;   /**< local path and query */
-    apr_int64_t  created;  /**< seconds since the epoch */
-    unsigned     attempt;  /**< 0 for the first; grows when a login heals itself, so that loops are cut */
+    const char *id; /**< random part of the state parameter */
+    const char *nonce;
+    const char *verifier; /**< PKCE */
+    const char *target;   /**< local path and query */
+    apr_int64_t created;  /**< seconds since the epoch */
+    unsigned attempt;     /**< 0 for the first; grows when a login heals itself: loops are cut */
 } kc_login_state;
 
-/** Seals it to a cookie value. */
+/**
+ * Seals it to a cookie value of the pool.
+ * @return NULL when it would be over 4,000 characters, more than a browser keeps (the target may be
+ *         at fault: seal "/" instead), or when kc_seal fails
+ */
 KC_WARN_UNUSED char *kc_login_state_seal(const kc_login_state *state, kc_sealer *sealer,
                                          apr_pool_t *pool);
 
 /**
- * Opens a cookie value.
- * @return APR_SUCCESS; APR_EINVAL when it is not ours; APR_TIMEUP when it is older than KC_LOGIN_LIFETIME (or from the future by more than a minute):
- *         *out is then readable, for its target
+ * Opens a cookie value into the pool.
+ * @return APR_SUCCESS; APR_EINVAL, and *out NULL, when it is not ours; APR_TIMEUP when it is older
+ *         than KC_LOGIN_LIFETIME (or from the future by more than a minute): *out is then readable,
+ *         for its target
  */
 KC_WARN_UNUSED apr_status_t kc_login_state_open(kc_login_state **out, const char *text,
                                                 apr_size_t len, kc_sealer *sealer, apr_time_t now,
                                                 apr_pool_t *pool);
 
-/* --- once ------------------------------------------------------------------------------------------------ */
+/* --- once ------------------------------------------------------------------------------------- */
 
-/** A table in shared memory of what may be used only once (login states). Lock-free, fixed in size; old entries make room. */
+/**
+ * A table in shared memory of what may be used only once (login states). Lock-free, fixed in size:
+ * each text has one place in it, and a later text with the same place takes it over. So a text can
+ * pass again after some 30,000 others, or after a restart. That is the second line of defence: what
+ * it guards must also be dead elsewhere once used, as an authorization code is at the provider.
+ */
 typedef struct kc_once kc_once;
 
 apr_size_t kc_once_size(void);
 
-/** @param shared kc_once_size() zeroed bytes, shared over the children */
+/** @param shared  kc_once_size() zeroed bytes, aligned for 8 bytes, shared over the children */
 kc_once *kc_once_attach(void *shared, apr_pool_t *pool);
 
-/** Marks the text as used. Returns 1 the first time, 0 when it was used before, by any thread or child. */
+/**
+ * Marks the text as used. Of callers at the same time, in any thread or child, one gets the 1.
+ * @return 1 the first time; 0 when it was used before, or cannot be hashed
+ */
 int kc_once_use(kc_once *once, const char *text);
 
 #endif
