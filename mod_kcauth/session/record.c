@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * The session record's bytes: the times (8 each), the mark (4), the lengths of all lists (4 each), then the lists
- * themselves, of which the first holds the strings. The format version lies in the seal around the record: whoever changes
- * one of these tables raises it.
+ * The session record's bytes: the times (8 each), the mark (4), the lengths of all lists (4 each),
+ * then the lists themselves, of which the first holds the strings. The format version lies in the
+ * seal around the record: whoever changes one of these tables raises it.
  */
 #include <stddef.h>
 

@@ -147,8 +147,8 @@ KC_WARN_UNUSED char *kc_seal(kc_sealer *sealer, const void *data, apr_size_t len
  *                  and what was decoded in vain after a failure
  * @param data      receives where in buf the data begins
  * @param data_len  receives its length
- * @param old_key   (may be NULL) set to 1 when another secret than the first opened it: reseal; else
- *                  to 0
+ * @param old_key   (may be NULL) set to 1 when another secret than the first opened it: reseal;
+ *                  else to 0
  * @return APR_SUCCESS or APR_EINVAL, whatever is wrong with it
  */
 KC_WARN_UNUSED apr_status_t kc_unseal(kc_sealer *sealer, const char *text, apr_size_t text_len,
