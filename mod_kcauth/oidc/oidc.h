@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * oidc: what is said to the provider, and what is believed of its answers. OAuth 2.0 (RFC 6749), PKCE (RFC 7636), the iss
- * parameter (RFC 9207), OpenID Connect Core, Discovery and RP-Initiated Logout 1.0, with Keycloak's roles.
+ * oidc: what is said to the provider, and what is believed of its answers. OAuth 2.0 (RFC 6749),
+ * PKCE (RFC 7636), the iss parameter (RFC 9207), OpenID Connect Core, Discovery and RP-Initiated
+ * Logout 1.0, with Keycloak's roles.
  */
 #ifndef KC_OIDC_H
 #define KC_OIDC_H
@@ -10,7 +11,7 @@
 #include "base/base.h"
 #include "jose/jose.h"
 
-/* --- the provider: metadata and keys -------------------------------------------------------------- */
+/* --- the provider: metadata and keys ---------------------------------------------------------- */
 
 /** The members of the discovery document that we use. Immutable. */
 typedef struct kc_metadata {
@@ -20,16 +21,20 @@ typedef struct kc_metadata {
     const char *jwks_uri;
     const char *userinfo_endpoint;    /**< or NULL */
     const char *end_session_endpoint; /**< or NULL */
-    kc_alg_set  algs;                 /**< id_token_signing_alg_values_supported, as far as we verify them */
-    unsigned    iss_parameter : 1;    /**< RFC 9207: every authorization response carries iss */
-    unsigned    auth_basic    : 1;    /**< client_secret_basic is allowed (the default when nothing is said) */
-    unsigned    auth_post     : 1;    /**< client_secret_post is allowed */
+    kc_alg_set algs;                  /**< those listed for ID tokens that we verify; not empty */
+    unsigned iss_parameter : 1;       /**< RFC 9207: every authorization response carries iss */
+    unsigned auth_basic : 1; /**< client_secret_basic is allowed (so too when nothing is said) */
+    unsigned auth_post : 1;  /**< client_secret_post is allowed */
 } kc_metadata;
 
 /**
- * Reads a discovery document (OpenID Connect Discovery 1.0 section 4.2) and checks it: issuer equal to `issuer` but for one slash at
- * the end, endpoints absolute and safe (https or loopback, unless `insecure`).
- * @param internal_origin  back-channel endpoints (token, jwks, userinfo) are moved to this origin; NULL leaves them
+ * Reads a discovery document (OpenID Connect Discovery 1.0 section 4.2) and checks it: issuer equal
+ * to `issuer` but for one slash at the end, endpoints absolute and safe (https or loopback, unless
+ * `insecure`), members of the right type. A member that is null counts as absent.
+ * @param internal_origin  back-channel endpoints (token, jwks, userinfo) are moved to this origin;
+ *                         NULL leaves them. Those that a browser is sent to stay public
+ * @param pool             owns the result
+ * @return APR_SUCCESS, or APR_EGENERAL with *err filled, fault PROVIDER
  */
 KC_WARN_UNUSED apr_status_t kc_metadata_parse(kc_metadata **out, const char *text, apr_size_t len,
                                               const char *issuer, const char *internal_origin,
@@ -39,57 +44,65 @@ KC_WARN_UNUSED apr_status_t kc_metadata_parse(kc_metadata **out, const char *tex
 typedef struct kc_provider kc_provider;
 
 typedef struct kc_provider_options {
-    const char *issuer;          /**< the discovery URL without /.well-known/openid-configuration */
+    const char *issuer;          /**< discovery URL without /.well-known/openid-configuration */
     const char *discovery_url;   /**< public */
     const char *internal_origin; /**< KCAuthInternalURL, or NULL */
-    int         insecure;        /**< KCAuthInsecureHTTP */
+    int insecure;                /**< KCAuthInsecureHTTP */
 } kc_provider_options;
 
 /** Bytes of zeroed memory, shared over the children, that a provider keeps its documents in. */
 apr_size_t kc_provider_shared_size(void);
 
 /**
- * @param shared  kc_provider_shared_size() bytes, zeroed when the server starts, the same for all children. Written by whichever
- *                process fetched; read by a sequence count, so a killed writer leaves no lock (it leaves an older document)
- * @param http    used for all calls; must outlive the provider
+ * Makes a child's view of a provider. Nothing is fetched yet.
+ * @param options  copied
+ * @param shared   kc_provider_shared_size() bytes, aligned for 64-bit words, zeroed when the server
+ *                 starts, the same for all children. Written by whichever process fetched; a writer
+ *                 that is killed leaves the older documents in use, and no lock
+ * @param http     used for all calls; must outlive the provider
+ * @param pool     owns the provider
  */
-KC_WARN_UNUSED apr_status_t kc_provider_create(kc_provider **out, const kc_provider_options *options,
-                                               void *shared, kc_http *http, apr_pool_t *pool);
+KC_WARN_UNUSED apr_status_t kc_provider_create(kc_provider **out,
+                                               const kc_provider_options *options, void *shared,
+                                               kc_http *http, apr_pool_t *pool);
 
 /** A consistent pair of metadata and keys, held until the pool it was asked with is cleared. */
 typedef struct kc_provider_view {
     const kc_metadata *metadata;
-    const kc_jwks     *keys;
+    const kc_jwks *keys;
 } kc_provider_view;
 
 /**
- * What is known now. Fetches discovery and keys only when nothing is known yet (one thread of the child fetches, others wait
- * until their deadline); after a failure nothing is asked again for 2 s, callers get the failure at once.
+ * What is known now. Fetches discovery and keys only when nothing is known yet (one thread of one
+ * child fetches, others wait until their deadline); after a failure nothing is asked again for 2 s,
+ * callers get the failure at once.
  */
 KC_WARN_UNUSED apr_status_t kc_provider_get(kc_provider *provider, kc_provider_view *view,
                                             apr_time_t deadline, apr_pool_t *pool, kc_error *err);
 
 /**
- * A token named a key that we lack: fetches the keys once more and renews *view, at most once in 10 s over all children.
- * @return APR_SUCCESS also when the fetch was not due or failed (the view is then as it was); keys stay usable
+ * A token named a key that we lack: fetches the keys once more and renews *view, at most once in
+ * 10 s over all children. Who comes while others fetch waits for theirs.
+ * @return APR_SUCCESS also when the fetch was not due or failed: the view is then as it was, and
+ *         *err tells what failed (its fault is KC_FAULT_NONE when nothing did)
  */
 KC_WARN_UNUSED apr_status_t kc_provider_newer_keys(kc_provider *provider, kc_provider_view *view,
                                                    apr_time_t deadline, apr_pool_t *pool,
                                                    kc_error *err);
 
 /**
- * For the watchdog: fetches both documents when none are known, or when the last ones are older than `max_age`. Old ones stay
- * in use when the provider does not answer.
+ * For the watchdog: fetches both documents when none are known, or when the last ones are older
+ * than `max_age`. Old ones stay in use when the provider does not answer.
  * @return APR_SUCCESS when nothing was due or all went well
  */
 KC_WARN_UNUSED apr_status_t kc_provider_refresh(kc_provider *provider, apr_interval_time_t max_age,
                                                 apr_time_t deadline, apr_pool_t *pool,
                                                 kc_error *err);
 
-/** Calls the provider's token endpoint and so on through this. */
+/** What calls to the provider's endpoints go through. */
 kc_http *kc_provider_http(const kc_provider *provider);
 
-/* --- the client and a login ------------------------------------------------------------------------ */
+/* --- the client and a login ------------------------------------------------------------------- */
 
 /** Who we are at the provider. */
 typedef struct kc_client {
@@ -106,7 +119,10 @@ typedef struct kc_authorization_request {
     const char *response_mode; /**< "form_post", or NULL for query */
 } kc_authorization_request;
 
-/** The URL that the browser is sent to (RFC 6749 section 4.1.1, RFC 7636 section 4.3). */
+/**
+ * The URL that the browser is sent to (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+ * @return a string of the pool, or NULL when OpenSSL cannot hash
+ */
 char *kc_authorization_url(const kc_metadata *metadata, const kc_client *client,
                            const kc_authorization_request *request, apr_pool_t *pool);
 
@@ -119,110 +135,135 @@ typedef struct kc_authorization_response {
     const char *error_description;
 } kc_authorization_response;
 
-/** Picks the members from parsed parameters. */
+/**
+ * Picks the members from parsed parameters. One without a value counts as absent (RFC 6749
+ * section 3.1). Strings live as long as the table.
+ */
 void kc_authorization_response_read(kc_authorization_response *out, const apr_table_t *parameters);
 
 /**
- * RFC 9207: iss equal to the metadata's when sent, required when promised; then whether there is a code or an error. An error
- * response is a failure: access_denied and interaction_required REFUSED, temporarily_unavailable AWAY, server_error and the
- * rest PROVIDER; a response with neither is REQUEST. error_description is put into the log text, bounded.
+ * RFC 9207: iss equal to the metadata's when sent, required when promised (else REQUEST); then
+ * whether there is a code or an error. An error response is a failure: access_denied,
+ * interaction_required and its kin (login_, consent_, account_selection_required) REFUSED,
+ * temporarily_unavailable AWAY, server_error and the rest PROVIDER; a response with neither code
+ * nor error is REQUEST. error_description is put into the log text, bounded.
  */
-KC_WARN_UNUSED apr_status_t
-kc_authorization_response_check(const kc_authorization_response *response,
-                                const kc_metadata *metadata, kc_error *err);
+KC_WARN_UNUSED apr_status_t kc_authorization_response_check(
+    const kc_authorization_response *response, const kc_metadata *metadata, kc_error *err);
 
-/** Whether the response says that the login page was sent twice (temporarily_unavailable, authentication_expired), or login_required: ask again. */
+/**
+ * Whether asking again will do: the login form was sent twice (temporarily_unavailable with
+ * authentication_expired), or login_required.
+ */
 int kc_authorization_response_is_stale(const kc_authorization_response *response);
 
-/** Answer of the token endpoint (RFC 6749 section 5.1). Strings are of the pool it was asked with. */
+/** Answer of the token endpoint (RFC 6749 section 5.1). Strings are of the pool it was read with. */
 typedef struct kc_tokens {
-    const char  *access_token;
-    const char  *id_token;
-    const char  *refresh_token; /**< or NULL */
-    apr_int64_t  expires_in;    /**< seconds, of the access token; 0 when not said */
-    apr_int64_t  refresh_expires_in; /**< seconds, of the refresh token, so of the provider's session; 0 when not said */
-    apr_int64_t  not_before;    /**< Keycloak's not-before-policy; 0 when none */
+    const char *access_token;
+    const char *id_token;
+    const char *refresh_token; /**< or NULL */
+    apr_int64_t expires_in;    /**< seconds, of the access token; 0 when not said */
+    apr_int64_t
+        refresh_expires_in; /**< seconds, of the refresh token, so of the provider's session;
+                                         0 when not said */
+    apr_int64_t not_before; /**< Keycloak's not-before-policy, seconds since the epoch; 0: none */
 } kc_tokens;
 
 /**
- * Exchanges a code (RFC 6749 section 4.1.3). Client authentication: client_secret_basic unless the metadata offers only
- * client_secret_post; none without a secret. invalid_grant is fault REQUEST, other 4xx PROVIDER with the provider's words in the log,
- * 5xx AWAY. An answer without Bearer (or DPoP-less) access_token, or without id_token, is PROVIDER.
+ * Exchanges a code (RFC 6749 section 4.1.3). Client authentication: client_secret_basic unless the
+ * metadata offers only client_secret_post; none without a secret. invalid_grant is fault REQUEST,
+ * other 4xx PROVIDER with the provider's words in the log, 5xx AWAY. An answer without an access
+ * token of type Bearer, or without an ID token, is PROVIDER.
  */
 KC_WARN_UNUSED apr_status_t kc_token_exchange(kc_tokens **out, kc_http *http,
                                               const kc_metadata *metadata, const kc_client *client,
                                               const char *code, const char *code_verifier,
                                               apr_time_t deadline, apr_pool_t *pool, kc_error *err);
 
-/** What an ID token is held against. */
+/** What a token's claims are held against. */
 typedef struct kc_id_token_rules {
     const char *issuer;
     const char *client_id;
     const char *nonce;        /**< NULL: not checked (a refresh) */
     const char *access_token; /**< for at_hash; NULL: not checked */
-    apr_time_t  now;
+    apr_time_t now;
 } kc_id_token_rules;
 
-/** OpenID Connect Core 3.1.3.7 on verified claims; 60 s of clock difference are allowed. at_hash is optional, but must fit when there. */
+/**
+ * OpenID Connect Core 3.1.3.7 on verified claims; 60 s of clock difference are allowed, and iat may
+ * lie 10 minutes back. at_hash is optional, but must fit when there. Tokens of another kind (typ of
+ * header or payload) are refused. Every failure is PROVIDER.
+ */
 KC_WARN_UNUSED apr_status_t kc_id_token_check(const kc_jwt *jwt, const kc_id_token_rules *rules,
                                               kc_error *err);
 
-/** Keycloak's access token: iss, exp, typ Bearer (payload), azp = client_id, sub equal where it has one. `aud` is no help. */
+/**
+ * Keycloak's access token: iss, exp, typ Bearer (payload), azp = client_id, sub equal where it has
+ * one. `aud` is no help: it never names the own client. Every failure is PROVIDER.
+ */
 KC_WARN_UNUSED apr_status_t kc_access_token_check(const kc_jwt *jwt, const kc_id_token_rules *rules,
                                                   const char *sub, kc_error *err);
 
 /** When userinfo is asked: KCAuthUserInfo. */
-typedef enum kc_userinfo_when { KC_USERINFO_AUTO = 0, KC_USERINFO_ON, KC_USERINFO_OFF } kc_userinfo_when;
+typedef enum kc_userinfo_when {
+    KC_USERINFO_AUTO = 0, /**< when the tokens hold no role, no user name or no name */
+    KC_USERINFO_ON,
+    KC_USERINFO_OFF
+} kc_userinfo_when;
 
 /** Who logged in. Strings are UTF-8 of the pool; JSON values live as long. */
 typedef struct kc_identity {
-    const char   *sub;
-    const char   *username;  /**< the user claim (preferred_username), else sub */
-    const char   *name;      /**< or NULL */
-    const char   *email;     /**< or NULL */
-    const char   *sid;       /**< or NULL */
-    const char   *acr;       /**< or NULL */
-    apr_int64_t   auth_time; /**< seconds since the epoch; 0 when not said */
+    const char *sub;
+    const char *username;          /**< the user claim (preferred_username), else sub */
+    const char *name;              /**< or NULL */
+    const char *email;             /**< or NULL */
+    const char *sid;               /**< or NULL */
+    const char *acr;               /**< or NULL */
+    apr_int64_t auth_time;         /**< seconds since the epoch; 0 when not said */
     const json_t *resource_access; /**< object: client id to {"roles": [...]}; or NULL */
-    const json_t *realm_roles;     /**< array, or NULL */
-    const json_t *groups;          /**< array, or NULL */
-    const char   *roles_from;      /**< "access token", "ID token", "userinfo" or "nowhere": for the log of a denial */
+    const json_t *realm_roles;     /**< array of strings, not empty; or NULL */
+    const json_t *groups;          /**< array of strings, not empty; or NULL */
+    const char *roles_from; /**< "access token", "ID token", "userinfo" or "nowhere": where the
+                                 clients' roles, or else the realm's, were found. For the log */
 } kc_identity;
 
 /**
- * The roles of one client as an array (a single string counts as a list of one), or NULL. The client id is a key, never a path.
- * @param pool  owns the list that a single string is put into
+ * The roles of one client as an array of strings (a single string counts as a list of one), or NULL
+ * when there are none. The client id is a key, never a path.
+ * @param pool  owns the list where one had to be made
  */
 const json_t *kc_identity_client_roles(const kc_identity *identity, const char *client_id,
                                        apr_pool_t *pool);
 
 /** Everything between the code and a known person. */
 typedef struct kc_login {
-    const char      *code;
-    const char      *code_verifier;
-    const char      *nonce;
-    const char      *user_claim; /**< KCAuthUserClaim */
+    const char *code;
+    const char *code_verifier;
+    const char *nonce;
+    const char *user_claim; /**< KCAuthUserClaim */
     kc_userinfo_when userinfo;
-    apr_time_t       deadline;
+    apr_time_t deadline;
 } kc_login;
 
 /**
- * Exchanges the code, verifies the ID token (newer keys fetched once when its key is unknown), reads roles from access token, ID token or
- * userinfo, in this order, each verified before it is read. An access token that is no JWT is no error, one that is a JWT and does
- * not verify is.
+ * Exchanges the code, verifies the ID token (newer keys fetched once when its key is unknown),
+ * reads roles from access token, ID token or userinfo, in this order, each verified before it is
+ * read. An access token that is no JWT is no error, one that is a JWT and does not verify is.
  * @param out     the person
  * @param tokens  receives the tokens
+ * @return APR_SUCCESS; *err is then KC_FAULT_NONE, or a warning for the log: userinfo (under AUTO)
+ *         was away or refused, so the person has no roles from it. Else a failure, nothing is set
  */
 KC_WARN_UNUSED apr_status_t kc_login_finish(kc_identity **out, kc_tokens **tokens,
                                             kc_provider *provider, kc_provider_view *view,
                                             const kc_client *client, const kc_login *login,
                                             apr_pool_t *pool, kc_error *err);
 
-/* --- logout ---------------------------------------------------------------------------------------- */
+/* --- logout ----------------------------------------------------------------------------------- */
 
 /**
- * RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0 section 2): the URL for the browser, or NULL when the provider has
- * no end_session_endpoint.
+ * RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0 section 2): the URL for the browser,
+ * or NULL when the provider has no end_session_endpoint.
  * @param id_token  the hint, or NULL
  */
 char *kc_logout_url(const kc_metadata *metadata, const kc_client *client, const char *id_token,
