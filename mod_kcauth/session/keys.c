@@ -16,12 +16,19 @@ static int derive(EVP_KDF_CTX *ctx, unsigned char *out, apr_size_t out_len, cons
                   const void *salt, apr_size_t salt_len, const void *info, apr_size_t info_len)
 {
     char digest[] = "SHA256";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, sizeof(digest) - 1),
-        OSSL_PARAM_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret->bytes, secret->len),
-        OSSL_PARAM_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, salt_len),
-        OSSL_PARAM_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, info_len), OSSL_PARAM_END};
+    OSSL_PARAM params[5], *next = params;
 
+    *next++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0);
+    *next++ =
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret->bytes, secret->len);
+    /* OpenSSL 3.0 takes an absent salt, but no empty one. */
+    if (salt_len) {
+        *next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt, salt_len);
+    }
+    if (info_len) {
+        *next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, info_len);
+    }
+    *next = OSSL_PARAM_construct_end();
     return EVP_KDF_derive(ctx, out, out_len, params) == 1;
 }
 
