@@ -157,7 +157,7 @@ KC_WARN_UNUSED apr_status_t kc_authorization_response_check(
  */
 int kc_authorization_response_is_stale(const kc_authorization_response *response);
 
-/** Answer of the token endpoint (RFC 6749 section 5.1). Strings are of the pool it was read with. */
+/** Answer of the token endpoint (RFC 6749 section 5.1). Strings are of the pool. */
 typedef struct kc_tokens {
     const char *access_token;
     const char *id_token;
