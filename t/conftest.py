@@ -12,7 +12,8 @@ import tempfile
 
 import pytest
 
-from support.client import Client
+from support.client import Client, Jar
+from support.expect import no_secrets
 from support.httpd import Httpd
 from support.net import Authority
 from support.provider import Provider
@@ -62,7 +63,9 @@ def provider(shared_provider):
 def httpd(shared_httpd, provider):
     """A server with the pages of support.site, shared by all tests: never reconfigure it."""
     shared_httpd.log.mark()
-    return shared_httpd
+    Jar.ever.clear()
+    yield shared_httpd
+    no_secrets(shared_httpd.log.text(), provider.secrets | Jar.ever)
 
 
 @pytest.fixture
@@ -93,22 +96,53 @@ def new_httpd():
         if provider:
             config = settings(provider, **directives) + config
         httpd = make_httpd(config, **(options or {}))
-        made.append(httpd)
+        made.append((httpd, provider))
         httpd.start()
         if provider and wait:
-            ready(httpd)
+            ready(httpd, path=directives.get("KCAuthPath", "/oauth") + "/login")
         httpd.log.mark()
         return httpd
 
     yield make
-    for httpd in made:
+    for httpd, provider in made:
+        said = httpd.log.everything()
         httpd.stop()
+        if provider:
+            no_secrets(said, provider.secrets | Jar.ever)
 
 
-def ready(httpd):
+@pytest.fixture
+def new_tls_site(new_httpd, new_provider, authority):
+    """Makes (httpd, client): the site on https, and a client that trusts it."""
+    def make(config=PAGES, **directives):
+        provider = new_provider(kinds=["ES256"])
+        certificate, key = authority.certificate("localhost")
+        httpd = new_httpd(TLS % (settings(provider, **directives) + config), wait=False,
+                          options={"modules": ["ssl"], "define": {"CERT": certificate, "KEY": key}})
+        httpd.provider = provider
+        client = Client(authority.ca_file)
+        ready(httpd, client, scheme="https")
+        return httpd, client
+
+    return make
+
+
+TLS = """
+<VirtualHost 127.0.0.1:${PORT}>
+    ServerName localhost
+    SSLEngine on
+    SSLCertificateFile "${CERT}"
+    SSLCertificateKeyFile "${KEY}"
+    %s
+</VirtualHost>
+"""
+
+
+def ready(httpd, client=None, path="/oauth/login", scheme="http"):
     """Waits until the metadata is there: a login leads to the provider."""
-    login = httpd.url("/oauth/login")
-    until(lambda: Client().get(login, follow=False).status == 302, "the metadata")
+    login = httpd.url(path, scheme=scheme)
+    client = client or Client()
+    until(lambda: client.request("GET", login, cookies=False).status == 302, "the metadata")
 
 
 @pytest.hookimpl(wrapper=True)

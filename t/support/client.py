@@ -121,9 +121,13 @@ class Cookie:
 class Jar(dict):
     """(host, path, name) -> Cookie."""
 
+    ever = set()  # the values of all cookies of all jars: what may stand in no log
+
     def take(self, response):
         for line in response.set_cookies:
             cookie = Cookie(line, response.url)
+            if len(cookie.value) > 16:
+                Jar.ever.add(cookie.value)
             key = (cookie.host, cookie.path, cookie.name)
             if cookie.refused:
                 continue

@@ -158,8 +158,17 @@ class Provider:
 
     def reset(self):
         """Honest again, with nothing remembered."""
+        self.tell_the_truth()
+        self.requests = []
+        self.codes = {}
+        self.sessions = {}               # sid -> username
+        self.secrets = {self.secret}     # what may stand in no log
+
+    def tell_the_truth(self):
+        """Honest again; what was asked and who is logged in is kept."""
         self._released.set()
         self._released = threading.Event()
+        self._lies = {}
         self.user = "alice"
         self.users = people(self.client_id)
         self.roles_in = {"access"}       # and "id", "userinfo": where mappers put the roles
@@ -167,10 +176,6 @@ class Provider:
                              "tls_client_auth", "client_secret_jwt"]
         self.keys = list(self._first_keys)
         self.key = self.keys[0]
-        self.requests = []
-        self.codes = {}
-        self.sessions = {}               # sid -> username
-        self._lies = {}
 
     # Life
 
@@ -324,9 +329,10 @@ class Provider:
                           {"iss": self.issuer, "aud": self.issuer, "typ": "Refresh",
                            "azp": self.client_id, "sid": grant.sid, "jti": str(uuid.uuid4())},
                           hmac_sign(self._refresh_key, "HS512"))
+        id_token = self.signed("id", self.id_claims(grant, access))
+        self.secrets |= {access, refresh, id_token}
         return {"access_token": access, "expires_in": 300, "refresh_expires_in": 1800,
-                "refresh_token": refresh, "token_type": "Bearer",
-                "id_token": self.signed("id", self.id_claims(grant, access)),
+                "refresh_token": refresh, "token_type": "Bearer", "id_token": id_token,
                 "not-before-policy": 0, "session_state": grant.sid,
                 "scope": "openid profile email"}
 
@@ -386,6 +392,7 @@ class Provider:
         if query.get("code_challenge_method") != "S256":
             raise Refusal(302, "invalid_request", "Missing parameter: code_challenge_method")
         code = f"{uuid.uuid4()}.{sid}.{uuid.uuid4()}"
+        self.secrets |= {code, query.get("nonce"), query.get("state")}
         self.codes[code] = _Grant(self.users[self.sessions[sid]], sid, query.get("nonce"),
                                   query["code_challenge"], query["redirect_uri"],
                                   int(time.time()))
@@ -396,6 +403,7 @@ class Provider:
         if request.method != "POST":
             raise Refusal(405, "invalid_request", "HTTP 405 Method Not Allowed")
         form = request.form
+        self.secrets.add(form.get("code_verifier"))
         self._authenticate(request, form)
         if form.get("grant_type") != "authorization_code":
             raise Refusal(400, "unsupported_grant_type", "Unsupported grant_type")

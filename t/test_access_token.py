@@ -1,0 +1,119 @@
+"""The access token is verified before a role is read from it; one that is no JWT is no error."""
+
+import time
+
+from support.expect import let_in, login_fails, table
+from support.jose import Key, rsa_key
+from support.provider import DROP
+
+PROVIDER = "KC0[34].."
+
+LIES = [
+    ("iss-of-another", {"iss": "https://evil.test/realms/LearningSoftware"}),
+    ("iss-missing", {"iss": DROP}),
+    ("iss-number", {"iss": 1}),
+    ("azp-of-another", {"azp": "other"}),
+    ("azp-missing", {"azp": DROP}),
+    ("azp-list", {"azp": ["webapp"]}),
+    ("typ-id", {"typ": "ID"}),
+    ("typ-refresh", {"typ": "Refresh"}),
+    ("typ-logout", {"typ": "Logout"}),
+    ("typ-missing", {"typ": DROP}),
+    ("typ-number", {"typ": 1}),
+    ("sub-of-another", {"sub": "11111111-2222-3333-4444-555555555555"}),
+    ("exp-zero", {"exp": 0}),
+    ("exp-missing", {"exp": DROP}),
+    ("exp-string", {"exp": "never"}),
+]
+
+
+def without_at_hash(provider):
+    """The ID token's at_hash shall not be what finds the lie out."""
+    provider.lie(id_token={"at_hash": DROP})
+
+
+@table("changes", LIES)
+def test_lie_is_found_out(httpd, provider, client, changes):
+    provider.lie(access_token=changes)
+    login_fails(client, httpd, provider, 502, PROVIDER, path="/admin/")
+
+
+def test_expired(httpd, provider, client):
+    provider.lie(access_token=lambda honest: {**honest, "exp": int(time.time()) - 120})
+    login_fails(client, httpd, provider, 502, PROVIDER, path="/admin/")
+
+
+SIGNATURES = [
+    ("other-key", {"access_signer": Key("RS256", private=rsa_key("evil")).sign}),
+    ("none", {"access_header": {"alg": "none"}, "access_signer": lambda data: b""}),
+    ("cut", {"access_raw": lambda token: token[:-8]}),
+    ("unknown-kid", {"access_header": {"kid": "unknown"}}),
+    ("crit", {"access_header": {"crit": ["exp"]}}),
+]
+
+
+@table("lie", SIGNATURES)
+def test_signature_is_verified(httpd, provider, client, lie):
+    without_at_hash(provider)
+    provider.lie(**lie)
+    login_fails(client, httpd, provider, 502, PROVIDER, path="/admin/")
+
+
+def test_roles_changed_after_signing(httpd, provider, client):
+    """bob writes himself the role that he lacks."""
+    provider.user = "bob"
+    without_at_hash(provider)
+    honest = []
+    provider.lie(access_raw=lambda token: honest.append(token) or token)
+    client.login(httpd.url("/protected/"))
+    header, payload, signature = honest[0].split(".")
+    from support.jose import b64, unb64
+    forged = unb64(payload).replace(b'"editor"', b'"admin"')
+    assert forged != unb64(payload)
+    client.jar.clear()
+    provider.lie(access_raw=lambda _: ".".join((header, b64(forged), signature)))
+    login_fails(client, httpd, provider, 502, PROVIDER, path="/admin/")
+
+
+@table("token", [
+    ("opaque", "an-opaque-token"),
+    ("uuid", "5a1f1a4c-9d2c-4c7e-a8f4-1d4e7c2d9b11"),
+    ("encrypted", "e30.AAAA.AAAA.AAAA.AAAA"),
+])
+def test_opaque_access_token_is_no_error(httpd, provider, client, token):
+    """Roles come from the ID token then."""
+    provider.roles_in = {"id"}
+    provider.lie(access_raw=lambda _: token, id_token={"at_hash": DROP})
+    let_in(client.login(httpd.url("/admin/")))
+
+
+def test_lightweight_access_token(httpd, provider, client):
+    """KEYCLOAK.md 14: without sub, roles and aud."""
+    kept = ("exp", "iat", "jti", "iss", "typ", "azp", "sid", "scope")
+    provider.roles_in = {"access", "id"}
+    provider.lie(access_token=lambda honest: {name: honest[name] for name in kept})
+    let_in(client.login(httpd.url("/admin/")))
+
+
+def test_rfc_9068_header(httpd, provider, client):
+    provider.lie(access_header={"typ": "at+jwt"})
+    let_in(client.login(httpd.url("/admin/")))
+
+
+@table("answer", [
+    ("missing", {"access_token": DROP}),
+    ("empty", {"access_token": ""}),
+    ("number", {"access_token": 1}),
+    ("type-missing", {"token_type": DROP}),
+    ("type-mac", {"token_type": "mac"}),
+    ("type-number", {"token_type": 1}),
+])
+def test_answer_without_a_usable_access_token(httpd, provider, client, answer):
+    provider.lie(token=answer)
+    login_fails(client, httpd, provider, 502, "KC0[46]..")
+
+
+def test_token_type_in_other_letters(httpd, provider, client):
+    """RFC 6749 5.1: its value is case insensitive."""
+    provider.lie(token={"token_type": "bearer"})
+    let_in(client.login(httpd.url("/protected/")))

@@ -1,0 +1,373 @@
+"""Signatures: every algorithm that Keycloak offers, and every trick with a JWS."""
+
+import json
+import time
+
+from support.client import Client
+from support.expect import let_in, login_fails, table
+from support.jose import ALGORITHMS, EDWARDS, Key, b64, hmac_sign, rsa_key, unb64
+from support.provider import DROP
+
+JOSE = "KC0[34].."
+
+
+@table("kind", [(kind, kind) for kind in ALGORITHMS])
+def test_honest_algorithm(httpd, provider, client, kind):
+    provider.sign_with(kind)
+    let_in(client.login(httpd.url("/admin/")))
+
+
+@table("kind", [(kind, kind) for kind in ALGORITHMS])
+def test_signature_of_another_key(httpd, provider, client, kind):
+    provider.sign_with(kind)
+    private = rsa_key("evil") if kind[0] in "RP" else None
+    provider.lie(id_signer=Key(kind, private=private).sign)
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+@table("kind", [(kind, kind) for kind in ALGORITHMS])
+def test_at_hash_of_every_algorithm(httpd, provider, client, kind):
+    provider.sign_with(kind)
+    provider.lie(id_token=lambda honest: {**honest, "at_hash": flipped(honest["at_hash"])})
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+def flipped(text):
+    return ("B" if text[0] == "A" else "A") + text[1:]
+
+
+# The header
+
+HEADERS = [
+    ("alg-none", {"alg": "none"}),
+    ("alg-none-capitals", {"alg": "NONE"}),
+    ("alg-missing", {"alg": DROP}),
+    ("alg-empty", {"alg": ""}),
+    ("alg-number", {"alg": 256}),
+    ("alg-list", {"alg": ["RS256"]}),
+    ("alg-unknown", {"alg": "XS256"}),
+    ("alg-small-letters", {"alg": "rs256"}),
+    ("alg-longer", {"alg": "RS256 "}),
+    ("alg-of-encryption", {"alg": "RSA-OAEP"}),
+    ("alg-of-another-hash", {"alg": "RS512"}),
+    ("alg-of-another-kind", {"alg": "ES256"}),
+    ("alg-sha1", {"alg": "RS1"}),
+    ("crit", {"crit": ["exp"], "exp": 1}),
+    ("crit-empty", {"crit": []}),
+    ("crit-null", {"crit": None}),
+    ("crit-b64", {"crit": ["b64"], "b64": False}),
+    ("b64-false", {"b64": False}),
+    ("zip", {"zip": "DEF"}),
+    ("enc", {"enc": "A256GCM"}),
+    ("cty-nested", {"cty": "JWT"}),
+    ("kid-unknown", {"kid": "unknown"}),
+    ("kid-of-encryption", {"kid": "kid-enc"}),
+    ("kid-of-another-alg", {"kid": "kid-ES256"}),
+    ("kid-empty", {"kid": ""}),
+    ("kid-number", {"kid": 1}),
+    ("kid-long", {"kid": "k" * 20000}),
+    ("kid-control-characters", {"kid": "a\r\nb\x1b[31m"}),
+]
+
+
+@table("changes", HEADERS)
+def test_header(httpd, provider, client, changes):
+    provider.lie(id_header=changes)
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+def evil():
+    return Key("RS256", kid="evil", private=rsa_key("evil"))
+
+
+CARRIED = [
+    ("jwk", lambda provider: {"jwk": evil().jwk()}),
+    ("jwk-with-good-kid", lambda provider: {"jwk": evil().jwk(kid=provider.key.kid)}),
+    ("jku", lambda provider: {"jku": provider.origin + "/evil", "kid": "evil"}),
+    ("x5u", lambda provider: {"x5u": provider.origin + "/evil", "kid": "evil"}),
+    ("x5c", lambda provider: {"x5c": [b64(evil().public_pem())]}),
+]
+
+
+@table("header", CARRIED)
+def test_key_that_the_token_carries_is_not_looked_at(httpd, provider, client, header):
+    provider.lie(id_header=header(provider), id_signer=evil().sign)
+    login_fails(client, httpd, provider, 502, JOSE)
+    assert not provider.calls("unknown")
+
+
+def test_key_that_the_honest_token_carries_does_no_harm(httpd, provider, client):
+    provider.lie(id_header={"x5t": "AAAA", "typ": "jwt"})
+    let_in(client.login(httpd.url("/protected/")))
+
+
+@table("secret", [
+    ("public-key-pem", lambda provider: provider.key.public_pem()),
+    ("public-key-pem-stripped", lambda provider: provider.key.public_pem().strip()),
+    ("public-key-n", lambda provider: unb64(provider.key.jwk()["n"])),
+    ("client-secret", lambda provider: provider.secret.encode()),
+    ("empty", lambda provider: b""),
+])
+@table("alg", [(alg, alg) for alg in ("HS256", "HS384", "HS512")])
+def test_hmac_is_never_accepted(httpd, provider, client, alg, secret):
+    provider.lie(id_header={"alg": alg}, id_signer=hmac_sign(secret(provider), alg))
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+@table("case", [
+    ("header-alg", ('"alg":"RS256",', '"alg":"RS256","alg":"RS256",')),
+    ("header-kid", ('"kid":', '"kid":"x","kid":')),
+])
+def test_duplicate_member_in_the_header(httpd, provider, client, case):
+    old, new = case
+    provider.lie(id_text=lambda pair: (compact_json(pair[0]).replace(old, new), pair[1]))
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+@table("member", [(name, name) for name in ("iss", "aud", "sub", "nonce", "exp", "typ", "acr")])
+def test_duplicate_member_in_the_payload(httpd, provider, client, member):
+    def twice(pair):
+        header, claims = pair
+        return header, compact_json(claims)[:-1] + f',"{member}":{json.dumps(claims[member])}}}'
+    provider.lie(id_text=twice)
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+def test_duplicate_member_in_the_depth(httpd, provider, client):
+    provider.lie(id_text=lambda pair: (
+        pair[0], compact_json(pair[1])[:-1] + ',"x":{"a":1,"a":2}}'))
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+def compact_json(value):
+    return json.dumps(value, separators=(",", ":"))
+
+
+PAYLOADS = [
+    ("list", "[]"),
+    ("string", '"x"'),
+    ("number", "1"),
+    ("null", "null"),
+    ("empty", ""),
+    ("no-json", "{iss:1}"),
+    ("cut", '{"iss":"'),
+    ("trailing", "{} {}"),
+    ("deep", '{"a":' + "[" * 5000 + "]" * 5000 + "}"),
+    ("nul", '{"iss":"a\\u0000b"}'),
+]
+
+
+@table("payload", PAYLOADS)
+def test_payload_that_is_no_object(httpd, provider, client, payload):
+    provider.lie(id_text=lambda pair: (pair[0], payload))
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+# The compact form
+
+def parts(change):
+    """A lie that changes the three parts of a token."""
+    return lambda token: ".".join(change(*token.split(".")))
+
+
+FORMS = [
+    ("no-signature", parts(lambda h, p, s: (h, p, ""))),
+    ("signature-gone", parts(lambda h, p, s: (h, p))),
+    ("signature-cut", parts(lambda h, p, s: (h, p, s[:-4]))),
+    ("signature-one-bit", parts(lambda h, p, s: (h, p, b64(flip(unb64(s)))))),
+    ("signature-longer", parts(lambda h, p, s: (h, p, b64(unb64(s) + b"\0")))),
+    ("signature-zeros", parts(lambda h, p, s: (h, p, b64(bytes(256))))),
+    ("payload-one-bit", parts(lambda h, p, s: (h, b64(flip(unb64(p))), s))),
+    ("header-one-bit", parts(lambda h, p, s: (b64(flip(unb64(h))), p, s))),
+    ("header-empty", parts(lambda h, p, s: ("", p, s))),
+    ("payload-empty", parts(lambda h, p, s: (h, "", s))),
+    ("fourth-part", lambda token: token + ".AAAA"),
+    ("dot-at-the-end", lambda token: token + "."),
+    ("blank-at-the-end", lambda token: token + " "),
+    ("newline-at-the-end", lambda token: token + "\n"),
+    ("padding", lambda token: token + "=="),
+    ("junk-at-the-end", lambda token: token + "!"),
+    ("newline-inside", lambda token: token[:20] + "\n" + token[20:]),
+    ("standard-base64", parts(lambda h, p, s: (h, p, "+/" + s[2:]))),
+    ("stray-bits", parts(lambda h, p, s: (h, p, s[:-1] + stray(s[-1])))),
+    ("not-ascii", lambda token: token[:-1] + "é"),
+    ("nul", lambda token: token[:30] + "\0" + token[30:]),
+]
+
+
+def flip(data):
+    return data[:10] + bytes([data[10] ^ 1]) + data[11:]
+
+
+def stray(character):
+    """The same value with a bit set that carries nothing: 256 bytes leave four such bits."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return alphabet[alphabet.index(character) | 1]
+
+
+@table("change", FORMS)
+def test_form(httpd, provider, client, change):
+    provider.lie(id_raw=change)
+    login_fails(client, httpd, provider, 502, "KC0[346]..")
+
+
+@table("change", [
+    ("cut", lambda raw: raw[:-1]),
+    ("longer", lambda raw: raw + b"\0"),
+    ("zeros", lambda raw: bytes(64)),
+    ("ones", lambda raw: b"\xff" * 64),
+    ("r-zero", lambda raw: bytes(32) + raw[32:]),
+    ("s-zero", lambda raw: raw[:32] + bytes(32)),
+    ("half", lambda raw: raw[:32]),
+    ("der", lambda raw: der(raw)),
+    ("swapped", lambda raw: raw[32:] + raw[:32]),
+])
+def test_ecdsa_signature(httpd, provider, client, change):
+    provider.sign_with("ES256")
+    provider.lie(id_signer=lambda data: change(provider.key.sign(data)))
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+def der(raw):
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+    return encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+
+
+@table("kind, other", [
+    ("rs-as-ps", "PS256", "RS256"),
+    ("ps-as-rs", "RS256", "PS256"),
+    ("rs256-as-rs512", "RS512", "RS256"),
+])
+def test_algorithm_that_is_not_the_key_s(httpd, provider, client, kind, other):
+    """The header says `other`, and is signed so, by a key whose alg is `kind`."""
+    provider.sign_with(kind)
+    provider.lie(id_header={"alg": other}, id_signer=lambda data: provider.key.sign(data, other))
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+@table("kind", [(kind, kind) for kind in EDWARDS])
+def test_edwards_signature_cut(httpd, provider, client, kind):
+    provider.sign_with(kind)
+    provider.lie(id_signer=lambda data: provider.key.sign(data)[:-1])
+    login_fails(client, httpd, provider, 502, JOSE)
+
+
+# Key sets
+
+def key_set(*keys):
+    return lambda honest: {"keys": list(keys)}
+
+
+def spoiled(provider):
+    """Keys that nobody can use, before a good one."""
+    good = provider.keys[0].jwk()
+    return [
+        {"kty": "oct", "k": "AAAA", "kid": "a"},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA", "kid": "b", "use": "sig"},
+        {"kty": "EC", "crv": "secp256k1", "x": "AAAA", "y": "AAAA", "kid": "c"},
+        {"kty": "EC", "crv": "P-256", "x": b64(bytes(32)), "y": b64(bytes(32)), "kid": "d"},
+        {"kty": "OKP", "crv": "X25519", "x": b64(bytes(32)), "kid": "e"},
+        {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "f"},
+        {"kty": "RSA", "kid": "g"},
+        {"kid": "h"},
+        {},
+        {**good, "kid": 5},
+        good,
+    ]
+
+
+def test_keys_of_unknown_kind_are_passed_over(new_httpd, new_provider):
+    provider = new_provider(kinds=["ES256"])
+    provider.lie(jwks={"keys": spoiled(provider)})
+    httpd = new_httpd(provider=provider)
+    let_in(Client().login(httpd.url("/protected/")))
+
+
+@table("kind, change", [
+    ("use-enc", "RS256", {"use": "enc"}),
+    ("use-unknown", "RS256", {"use": "other"}),
+    ("alg-of-another", "RS256", {"alg": "PS256"}),
+    ("alg-of-encryption", "RS256", {"alg": "RSA-OAEP"}),
+    ("key-ops-encrypt", "RS256", {"use": None, "key_ops": ["encrypt"]}),
+    ("kty-wrong", "RS256", {"kty": "EC"}),
+    ("crv-wrong", "ES256", {"crv": "P-384"}),
+    ("exponent-one", "RS256", {"e": "AQ"}),
+])
+def test_key_that_may_not_verify(new_httpd, new_provider, kind, change):
+    provider = new_provider(kinds=[kind])
+    provider.lie(jwks=key_set(provider.key.jwk(**change)))
+    httpd = new_httpd(provider=provider)
+    answer = Client().login(httpd.url("/protected/"))
+    assert answer.status == 502
+    httpd.log.wait_for(JOSE)
+
+
+def test_small_rsa_key_is_not_used(new_httpd, new_provider):
+    provider = new_provider(kinds=["RS256"])
+    provider.key = Key("RS256", private=rsa_key("small", 1024))
+    provider.keys = [provider.key]
+    httpd = new_httpd(provider=provider)
+    assert Client().login(httpd.url("/protected/")).status == 502
+
+
+@table("change", [
+    ("use-absent", {"use": None}),
+    ("alg-absent", {"alg": None}),
+    ("both-absent", {"alg": None, "use": None}),
+    ("key-ops", {"use": None, "key_ops": ["verify"]}),
+    ("with-certificate", {"x5c": ["AAAA"], "x5t": "AAAA"}),
+])
+def test_key_that_says_less(new_httpd, new_provider, change):
+    provider = new_provider(kinds=["RS256"])
+    provider.lie(jwks=key_set(provider.key.jwk(**change)))
+    httpd = new_httpd(provider=provider)
+    let_in(Client().login(httpd.url("/protected/")))
+
+
+def test_no_kid_with_one_key(new_httpd, new_provider):
+    """OpenID Connect Core 10.1; the encryption key beside it does not count."""
+    provider = new_provider(kinds=["RS256"])
+    provider.lie(id_header={"kid": DROP}, access_header={"kid": DROP})
+    httpd = new_httpd(provider=provider)
+    let_in(Client().login(httpd.url("/admin/")))
+
+
+def test_no_kid_with_several_keys(new_httpd, new_provider):
+    provider = new_provider(kinds=["RS256"])
+    provider.keys = [*provider.keys, Key("RS256", kid="another", private=rsa_key("another"))]
+    provider.lie(id_header={"kid": DROP})
+    httpd = new_httpd(provider=provider)
+    assert Client().login(httpd.url("/protected/")).status == 502
+    httpd.log.wait_for(JOSE)
+
+
+def test_keys_changed_just_before_signing(new_httpd, new_provider):
+    """An unknown kid brings the keys anew, once."""
+    provider = new_provider(kinds=["RS256"])
+    httpd = new_httpd(provider=provider)
+    let_in(Client().login(httpd.url("/protected/")))
+    provider.rotate()
+    before = provider.count("jwks")
+    let_in(Client().login(httpd.url("/admin/")))
+    assert provider.count("jwks") == before + 1
+
+
+def test_unknown_kids_do_not_flood_the_provider(new_httpd, new_provider):
+    """At most one refresh in ten seconds."""
+    provider = new_provider(kinds=["RS256"])
+    httpd = new_httpd(provider=provider)
+    provider.lie(id_header={"kid": "unknown"})
+    before, begin = provider.count("jwks"), time.monotonic()
+    for _ in range(8):
+        assert Client().login(httpd.url("/protected/")).status == 502
+    assert time.monotonic() - begin < 9
+    assert provider.count("jwks") <= before + 1
+
+
+def test_algorithm_that_the_metadata_does_not_list(new_httpd, new_provider):
+    provider = new_provider(kinds=["RS256", "ES256"])
+    provider.lie(discovery={"id_token_signing_alg_values_supported": ["ES256", "HS256", "none"]})
+    httpd = new_httpd(provider=provider)
+    assert Client().login(httpd.url("/protected/")).status == 502
+    provider.sign_with("ES256")
+    let_in(Client().login(httpd.url("/protected/")))
