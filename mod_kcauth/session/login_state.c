@@ -56,11 +56,15 @@ apr_status_t kc_login_state_open(kc_login_state **out, const char *text, apr_siz
     const apr_int64_t seconds = apr_time_sec(now);
     kc_login_state *state;
     const unsigned char *record;
+    unsigned char *buf;
     apr_size_t record_len;
 
     *out = NULL;
-    if (len > TEXT_MAX || kc_unseal(sealer, text, len, apr_palloc(pool, len), &record, &record_len,
-                                    NULL) != APR_SUCCESS) {
+    if (len > TEXT_MAX) {
+        return APR_EINVAL;
+    }
+    buf = apr_palloc(pool, len);
+    if (kc_unseal(sealer, text, len, buf, &record, &record_len, NULL) != APR_SUCCESS) {
         return APR_EINVAL;
     }
     state = apr_palloc(pool, sizeof(*state));
