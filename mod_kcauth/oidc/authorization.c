@@ -63,21 +63,21 @@ static const struct error_meaning {
     const char *id;
     const char *meaning;
 } error_meanings[] = {
-    {"access_denied", KC_FAULT_REFUSED, "KC0503", "the person or the provider said no"},
-    {"interaction_required", KC_FAULT_REFUSED, "KC0504", "the person has to act at the provider"},
-    {"login_required", KC_FAULT_REFUSED, "KC0504", "the person has to log in at the provider"},
-    {"consent_required", KC_FAULT_REFUSED, "KC0504", "the person has to consent at the provider"},
-    {"account_selection_required", KC_FAULT_REFUSED, "KC0504",
+    {"access_denied", KC_FAULT_REFUSED, "KC0523", "the person or the provider said no"},
+    {"interaction_required", KC_FAULT_REFUSED, "KC0524", "the person has to act at the provider"},
+    {"login_required", KC_FAULT_REFUSED, "KC0524", "the person has to log in at the provider"},
+    {"consent_required", KC_FAULT_REFUSED, "KC0524", "the person has to consent at the provider"},
+    {"account_selection_required", KC_FAULT_REFUSED, "KC0524",
      "the person has to choose an account at the provider"},
-    {"temporarily_unavailable", KC_FAULT_AWAY, "KC0505", "the provider is busy"},
-    {"server_error", KC_FAULT_PROVIDER, "KC0506", "the provider failed: see its own log"},
-    {"invalid_scope", KC_FAULT_PROVIDER, "KC0507",
+    {"temporarily_unavailable", KC_FAULT_AWAY, "KC0525", "the provider is busy"},
+    {"server_error", KC_FAULT_PROVIDER, "KC0526", "the provider failed: see its own log"},
+    {"invalid_scope", KC_FAULT_PROVIDER, "KC0527",
      "KCAuthScope may only name scopes that the client has at the provider"},
-    {"unauthorized_client", KC_FAULT_PROVIDER, "KC0508",
+    {"unauthorized_client", KC_FAULT_PROVIDER, "KC0528",
      "the client needs the standard flow (authorization code) enabled at the provider"},
-    {"invalid_request", KC_FAULT_PROVIDER, "KC0509",
+    {"invalid_request", KC_FAULT_PROVIDER, "KC0529",
      "the client's settings at the provider ask for something that we do not send"},
-    {NULL, KC_FAULT_PROVIDER, "KC0510", "an error that we do not know"},
+    {NULL, KC_FAULT_PROVIDER, "KC0530", "an error that we do not know"},
 };
 
 static apr_status_t fail_as_told(const kc_authorization_response *response, kc_error *err)
@@ -98,12 +98,12 @@ apr_status_t kc_authorization_response_check(const kc_authorization_response *re
 {
     /* Before anything else is believed, errors too: RFC 9207 section 2.4. */
     if (response->iss && strcmp(response->iss, metadata->issuer) != 0) {
-        return kc_fail(err, KC_FAULT_REQUEST, "KC0501",
+        return kc_fail(err, KC_FAULT_REQUEST, "KC0521",
                        "the authorization response is of issuer %.150s, not of %.150s",
                        response->iss, metadata->issuer);
     }
     if (!response->iss && metadata->iss_parameter) {
-        return kc_fail(err, KC_FAULT_REQUEST, "KC0502",
+        return kc_fail(err, KC_FAULT_REQUEST, "KC0522",
                        "the authorization response lacks iss, which the provider's metadata "
                        "promises: in Keycloak, leave \"Exclude Issuer From Authentication "
                        "Response\" of the client off");
@@ -112,7 +112,7 @@ apr_status_t kc_authorization_response_check(const kc_authorization_response *re
         return fail_as_told(response, err);
     }
     if (!response->code) {
-        return kc_fail(err, KC_FAULT_REQUEST, "KC0511",
+        return kc_fail(err, KC_FAULT_REQUEST, "KC0531",
                        "the authorization response holds neither code nor error");
     }
     return APR_SUCCESS;
