@@ -16,6 +16,7 @@ class Relay:
     "close"     the connection ends without an answer, after Keycloak has worked
     "cut"       it ends in the middle of the answer's body
     callable    makes another body from Keycloak's
+    a list      one of these a call, and no trouble after the last
     """
 
     def __init__(self, port):
@@ -51,7 +52,10 @@ class Relay:
             connection.close()
 
     def trouble_of(self, path):
-        return next((what for end, what in self.trouble.items() if path.endswith(end)), None)
+        what = next((what for end, what in self.trouble.items() if path.endswith(end)), None)
+        if isinstance(what, list):
+            return what.pop(0) if what else None
+        return what
 
 
 def _handler(relay):
