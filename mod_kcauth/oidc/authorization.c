@@ -98,12 +98,12 @@ apr_status_t kc_authorization_response_check(const kc_authorization_response *re
 {
     /* Before anything else is believed, errors too: RFC 9207 section 2.4. */
     if (response->iss && strcmp(response->iss, metadata->issuer) != 0) {
-        return kc_fail(err, KC_FAULT_REQUEST, "KC0521",
+        return kc_fail(err, KC_FAULT_PROVIDER, "KC0521",
                        "the authorization response is of issuer %.150s, not of %.150s",
                        response->iss, metadata->issuer);
     }
     if (!response->iss && metadata->iss_parameter) {
-        return kc_fail(err, KC_FAULT_REQUEST, "KC0522",
+        return kc_fail(err, KC_FAULT_PROVIDER, "KC0522",
                        "the authorization response lacks iss, which the provider's metadata "
                        "promises: in Keycloak, leave \"Exclude Issuer From Authentication "
                        "Response\" of the client off");

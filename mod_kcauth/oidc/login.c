@@ -30,9 +30,13 @@ apr_status_t kc_verifier_jwt(kc_jwt **out, const char *token, kc_verifier *verif
     if (rv == APR_SUCCESS) {
         rv = kc_jwt_verify(out, token, view->keys, view->metadata->algs, pool, err);
     }
-    /* That the keys could not be had says more than that the old ones do not fit. */
-    if (rv != APR_SUCCESS && fetching.fault != KC_FAULT_NONE && err) {
-        *err = fetching;
+    if (!err) {
+        return rv;
+    }
+    if (rv == APR_SUCCESS) {
+        err->fault = KC_FAULT_NONE; /* the first try is forgotten */
+    } else if (fetching.fault != KC_FAULT_NONE) {
+        *err = fetching; /* says more than that the old keys do not fit */
     }
     return rv;
 }
@@ -103,7 +107,6 @@ static apr_status_t read_userinfo(finishing *in)
         .sub = kc_json_string(in->sources.id_token, "sub"),
         .now = apr_time_now(),
     };
-    kc_error why = {0};
     apr_status_t rv;
 
     if (!wants_userinfo(in)) {
@@ -114,14 +117,10 @@ static apr_status_t read_userinfo(finishing *in)
                        "KCAuthUserInfo is on, but the provider has no userinfo endpoint");
     }
     rv = kc_userinfo_fetch(&in->sources.userinfo, in->tokens->access_token, &rules, &in->verifier,
-                           in->pool, &why);
-    if (rv != APR_SUCCESS && in->err) {
-        *in->err = why;
-    }
-    /* Under AUTO nobody was promised an answer: without one the person has fewer roles, not more.
-     * A wrong answer is another matter. */
-    if (in->login->userinfo == KC_USERINFO_AUTO &&
-        (rv == APR_EACCES || why.fault == KC_FAULT_AWAY)) {
+                           in->pool, in->err);
+    /* Keycloak's lightweight tokens are no good there, so AUTO takes a refusal for an answer. An
+     * outage is none: the person would lack roles for as long as the session lasts. */
+    if (in->login->userinfo == KC_USERINFO_AUTO && rv == APR_EACCES) {
         return APR_SUCCESS;
     }
     return rv;
@@ -147,13 +146,8 @@ apr_status_t kc_login_finish(kc_identity **out, kc_tokens **tokens, kc_provider 
         return rv;
     }
     in.tokens = received;
-    if ((rv = read_id_token(&in)) != APR_SUCCESS || (rv = read_access_token(&in)) != APR_SUCCESS) {
-        return rv;
-    }
-    if (err) {
-        err->fault = KC_FAULT_NONE; /* newer keys may have healed a first try */
-    }
-    if ((rv = read_userinfo(&in)) != APR_SUCCESS) {
+    if ((rv = read_id_token(&in)) != APR_SUCCESS || (rv = read_access_token(&in)) != APR_SUCCESS ||
+        (rv = read_userinfo(&in)) != APR_SUCCESS) {
         return rv;
     }
     *out = kc_identity_make(&in.sources, login->user_claim, pool);

@@ -142,7 +142,7 @@ typedef struct kc_authorization_response {
 void kc_authorization_response_read(kc_authorization_response *out, const apr_table_t *parameters);
 
 /**
- * RFC 9207: iss equal to the metadata's when sent, required when promised (else REQUEST); then
+ * RFC 9207: iss equal to the metadata's when sent, required when promised (else PROVIDER); then
  * whether there is a code or an error. An error response is a failure: access_denied,
  * interaction_required and its kin (login_, consent_, account_selection_required) REFUSED,
  * temporarily_unavailable AWAY, server_error and the rest PROVIDER; a response with neither code
@@ -251,8 +251,9 @@ typedef struct kc_login {
  * read. An access token that is no JWT is no error, one that is a JWT and does not verify is.
  * @param out     the person
  * @param tokens  receives the tokens
- * @return APR_SUCCESS; *err is then KC_FAULT_NONE, or a warning for the log: userinfo (under AUTO)
- *         was away or refused, so the person has no roles from it. Else a failure, nothing is set
+ * @return APR_SUCCESS; *err, zeroed before, then holds a warning for the log when its fault is not
+ *         KC_FAULT_NONE: under AUTO userinfo may refuse the access token (401, 403), and the person
+ *         has no roles from there. Else a failure, nothing is set
  */
 KC_WARN_UNUSED apr_status_t kc_login_finish(kc_identity **out, kc_tokens **tokens,
                                             kc_provider *provider, kc_provider_view *view,

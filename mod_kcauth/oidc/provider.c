@@ -128,7 +128,7 @@ static apr_status_t download(kc_http_response *response, const char *what, const
     if (rv != APR_SUCCESS || status == 200) {
         return rv;
     }
-    if (status >= 500 || status == 429) {
+    if (status >= 500) {
         return kc_fail(in->err, KC_FAULT_AWAY, "KC0242", "%.200s answered %d for the %s", url,
                        status, what);
     }

@@ -92,7 +92,7 @@ static apr_status_t check_status(const kc_http_response *response, apr_pool_t *p
     if (status == 200) {
         return APR_SUCCESS;
     }
-    if (status >= 500 || status == 429) {
+    if (status >= 500) {
         return kc_fail(err, KC_FAULT_AWAY, "KC0606", "the token endpoint answered %d", status);
     }
     if (status >= 400) {

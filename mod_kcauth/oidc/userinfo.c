@@ -20,7 +20,7 @@ static apr_status_t check_status(int status, kc_error *err)
                 status);
         return APR_EACCES;
     }
-    if (status >= 500 || status == 429) {
+    if (status >= 500) {
         return kc_fail(err, KC_FAULT_AWAY, "KC0452", "the userinfo endpoint answered %d", status);
     }
     return kc_fail(err, KC_FAULT_PROVIDER, "KC0453", "the userinfo endpoint answered %d", status);
