@@ -12,8 +12,8 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 class Person(Client):
     """Every user's password is the user's name."""
 
-    def __init__(self, name):
-        super().__init__(timeout=60)
+    def __init__(self, name, ca_file=None):
+        super().__init__(ca_file, timeout=60)
         self.name = name
         self.jar = _Jar()
 
