@@ -312,8 +312,14 @@ static apr_status_t explain(CURLcode code, const transfer *call, kc_error *err)
         break;
     case CURLE_SEND_FAIL_REWIND:
     case CURLE_ABORTED_BY_CALLBACK:
-        id = "KC0204";
+        id = KC_HTTP_CUT;
         reason = "the connection was cut, and a POST is not sent twice";
+        break;
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        id = KC_HTTP_CUT;
         break;
     case CURLE_WRITE_ERROR:
         fault = KC_FAULT_PROVIDER;

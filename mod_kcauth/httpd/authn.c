@@ -1,0 +1,82 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/* check_user_id: a session becomes r->user; without one there is a challenge. */
+
+#include <apr_strings.h>
+
+#include "httpd/module.h"
+
+/* The session was made when fewer roles were wanted: single sign-on tells the rest without a page. */
+static int knows_too_little(request_rec *r, const kc_site *site, const kc_session *session)
+{
+    return session->mark != site->mark && !r->main && kc_request_is_navigation(r);
+}
+
+/*
+ * The cookies of a login belong to one host, so it starts under the site's own name. With a name that was configured a proxy may
+ * stand before us and the name that we see may never be that one: the login endpoint is then asked directly, which asks no more.
+ */
+static int to_canonical(request_rec *r, const kc_site *site)
+{
+    const char *origin = kc_request_origin(r, site);
+    const char *target = kc_request_target(r);
+
+    if (site->conf->base_url || r->server->server_scheme) {
+        target = kc_login_url(r, site, target);
+    }
+    return kc_redirect(r, HTTP_MOVED_TEMPORARILY, apr_pstrcat(r->pool, origin, target, NULL));
+}
+
+static int challenge(request_rec *r, const kc_site *site)
+{
+    if (r->main) {
+        return HTTP_UNAUTHORIZED; /* a part of a page: the page itself decides what to do */
+    }
+    if (!kc_request_is_navigation(r)) {
+        return kc_refuse_script(r, site);
+    }
+    if (!kc_request_is_canonical(r, site)) {
+        return to_canonical(r, site);
+    }
+    return kc_login_start(r, kc_request_target(r), 0);
+}
+
+int kc_authenticate(request_rec *r)
+{
+    const kc_site *site = kc_site_of(r->server);
+    const kc_session *session;
+
+    if (!kc_request_is_ours(r)) {
+        return DECLINED;
+    }
+    if (!site) {
+        kc_error err = {0};
+
+        kc_fail(&err, KC_FAULT_CONFIG, "KC0160",
+                "AuthType Keycloak on %s, but the server %.100s has no KCAuthDiscoveryURL and "
+                "KCAuthClientID",
+                r->uri, r->server->server_hostname);
+        return kc_refuse(r, &err, NULL);
+    }
+    session = kc_session_of(r);
+    if (!session || knows_too_little(r, site, session)) {
+        return challenge(r, site);
+    }
+    r->user = apr_pstrdup(r->pool, session->username);
+    r->ap_auth_type = KC_AUTH_TYPE;
+    kc_identity_export(r, session);
+    return OK;
+}
+
+int kc_note_auth_failure(request_rec *r, const char *auth_type)
+{
+    const kc_site *site = kc_site_of(r->server);
+
+    if (!site || ap_cstr_casecmp(auth_type, KC_AUTH_TYPE)) {
+        return DECLINED;
+    }
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate",
+                   apr_pstrcat(r->pool, KC_AUTH_TYPE " login=\"", kc_request_origin(r, site),
+                               site->conf->path, "/login\"", NULL));
+    return OK;
+}

@@ -1,0 +1,268 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/* The providers behind Require kc-role, kc-realm-role, kc-client-role and kc-group. */
+
+#include <apr_strings.h>
+
+#include <ap_provider.h>
+
+#include "httpd/module.h"
+
+/* A Require line as parsed: any of its roles is enough. */
+struct kc_requirement {
+    const char *line;          /* as in the configuration */
+    apr_array_header_t *roles; /* of kc_role */
+};
+
+/* --- when the configuration is read --------------------------------------------------------------- */
+
+static const char *wrong(cmd_parms *cmd, const char *id, const char *provider, const char *what)
+{
+    return apr_psprintf(cmd->pool, "%s: Require %s: %s", id, provider, what);
+}
+
+/*
+ * Sessions keep the roles that lines of the server's configuration name. A .htaccess file is read too late for that
+ * (and its pool dies with the request): KCAuthKeepRoles serves there.
+ */
+static void want(cmd_parms *cmd, const kc_role *role)
+{
+    if (!ap_check_cmd_context(cmd, NOT_IN_HTACCESS)) {
+        APR_ARRAY_PUSH(kc_server_conf_of(cmd->server)->wanted_roles, const kc_role *) = role;
+    }
+}
+
+static kc_requirement *new_requirement(cmd_parms *cmd, const char *provider, const char *args)
+{
+    kc_requirement *requirement = apr_pcalloc(cmd->pool, sizeof(*requirement));
+
+    requirement->line = apr_pstrcat(cmd->pool, "Require ", provider, " ", args, NULL);
+    requirement->roles = apr_array_make(cmd->pool, 2, sizeof(kc_role));
+    return requirement;
+}
+
+static void add(cmd_parms *cmd, kc_requirement *requirement, const kc_role *role)
+{
+    kc_role *kept = apr_array_push(requirement->roles);
+
+    *kept = *role;
+    want(cmd, apr_pmemdup(cmd->pool, role, sizeof(*role)));
+}
+
+static const char *finish(cmd_parms *cmd, const char *provider, const kc_requirement *requirement,
+                          const void **parsed)
+{
+    if (!requirement->roles->nelts) {
+        return wrong(cmd, "KC0810", provider, "names nothing; write one name or several");
+    }
+    *parsed = requirement;
+    return NULL;
+}
+
+static const char *parse_role(cmd_parms *cmd, const char *args, const void **parsed)
+{
+    kc_requirement *requirement = new_requirement(cmd, "kc-role", args);
+    const char *word;
+
+    while (*(word = ap_getword_conf(cmd->pool, &args))) {
+        kc_role *role = kc_role_parse(cmd->pool, word);
+
+        if (!role->name_len) {
+            return wrong(cmd, "KC0811", "kc-role", "a name is missing after the colon");
+        }
+        add(cmd, requirement, role);
+    }
+    return finish(cmd, "kc-role", requirement, parsed);
+}
+
+/* All the names of a line, of one kind. */
+static const char *parse_names(cmd_parms *cmd, const char *args, const void **parsed,
+                               const char *provider, kc_role_kind kind, const char *client)
+{
+    kc_requirement *requirement = new_requirement(cmd, provider, args);
+    kc_role role = {0};
+
+    role.kind = kind;
+    role.client = client;
+    role.client_len = client ? strlen(client) : 0;
+    while (*(role.name = ap_getword_conf(cmd->pool, &args))) {
+        role.name_len = strlen(role.name);
+        add(cmd, requirement, &role);
+    }
+    return finish(cmd, provider, requirement, parsed);
+}
+
+static const char *parse_realm_role(cmd_parms *cmd, const char *args, const void **parsed)
+{
+    return parse_names(cmd, args, parsed, "kc-realm-role", KC_ROLE_REALM, NULL);
+}
+
+static const char *parse_client_role(cmd_parms *cmd, const char *args, const void **parsed)
+{
+    const char *rest = args;
+    const char *client = ap_getword_conf(cmd->pool, &rest);
+    const char *what;
+    kc_requirement *requirement;
+
+    if (!*client) {
+        return wrong(cmd, "KC0812", "kc-client-role", "names no client; write CLIENT NAME...");
+    }
+    what = parse_names(cmd, rest, parsed, "kc-client-role", KC_ROLE_CLIENT, client);
+    if (!what) {
+        requirement = (kc_requirement *)*parsed;
+        requirement->line = apr_pstrcat(cmd->pool, "Require kc-client-role ", args, NULL);
+    }
+    return what;
+}
+
+static const char *parse_group(cmd_parms *cmd, const char *args, const void **parsed)
+{
+    return parse_names(cmd, args, parsed, "kc-group", KC_ROLE_GROUP, NULL);
+}
+
+/* --- when a request is checked ------------------------------------------------------------------------ */
+
+static int holds(const kc_session *session, const kc_site *site, const kc_role *role)
+{
+    switch (role->kind) {
+    case KC_ROLE_OWN:
+        return kc_names_have(&session->roles, role->name, role->name_len);
+    case KC_ROLE_REALM:
+        return kc_names_have(&session->realm_roles, role->name, role->name_len);
+    case KC_ROLE_GROUP:
+        return kc_names_have(&session->groups, role->name, role->name_len);
+    case KC_ROLE_CLIENT:
+        if (!strcmp(role->client, site->conf->client_id)) {
+            return kc_names_have(&session->roles, role->name, role->name_len);
+        }
+        return kc_names_have_pair(&session->other_roles, role->client, role->client_len, role->name,
+                                  role->name_len);
+    }
+    return 0;
+}
+
+static authz_status refuse(request_rec *r, const kc_requirement *requirement)
+{
+    kc_request *request = kc_request_of(r);
+
+    if (!request->refused) {
+        request->refused = requirement;
+        apr_table_setn(r->subprocess_env, "KC_MISSING_ROLE",
+                       APR_ARRAY_IDX(requirement->roles, 0, kc_role).name);
+    }
+    if (r->main) {
+        kc_denial_report(r); /* a part of a page is not logged when the request ends */
+    }
+    return AUTHZ_DENIED;
+}
+
+static authz_status check(request_rec *r, const char *line, const void *parsed)
+{
+    const kc_requirement *requirement = parsed;
+    const kc_site *site = kc_site_of(r->server);
+    const kc_session *session;
+    int i;
+
+    if (!site || !kc_request_is_ours(r)) {
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "KC0802: \"%s\" cannot hold on %s: `AuthType Keycloak` is not in force there, "
+            "or the server has no KCAuthDiscoveryURL",
+            requirement->line, r->uri);
+        return AUTHZ_DENIED;
+    }
+    (void)line;
+    if (!r->user) {
+        return AUTHZ_DENIED_NO_USER;
+    }
+    session = kc_session_of(r);
+    for (i = 0; session && i < requirement->roles->nelts; i++) {
+        if (holds(session, site, &APR_ARRAY_IDX(requirement->roles, i, kc_role))) {
+            kc_request_of(r)->held = requirement;
+            return AUTHZ_GRANTED;
+        }
+    }
+    return refuse(r, requirement);
+}
+
+static const authz_provider role_provider = {check, parse_role};
+static const authz_provider realm_role_provider = {check, parse_realm_role};
+static const authz_provider client_role_provider = {check, parse_client_role};
+static const authz_provider group_provider = {check, parse_group};
+
+static void provide(apr_pool_t *pool, const char *name, const authz_provider *provider)
+{
+    ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, name, AUTHZ_PROVIDER_VERSION, provider,
+                              AP_AUTH_INTERNAL_PER_CONF);
+}
+
+void kc_authz_register(apr_pool_t *pool)
+{
+    provide(pool, "kc-role", &role_provider);
+    provide(pool, "kc-realm-role", &realm_role_provider);
+    provide(pool, "kc-client-role", &client_role_provider);
+    provide(pool, "kc-group", &group_provider);
+}
+
+/* --- the log of a denial ---------------------------------------------------------------------------------- */
+
+enum { LISTED = 20 }; /* names in a log line */
+
+static const char *listed(apr_pool_t *pool, const kc_names *names, const char *glue)
+{
+    const char *text = "", *name;
+    apr_size_t at = 0, len;
+    int n = 0;
+
+    while ((name = kc_names_next(names, &at, &len)) != NULL) {
+        if (n == LISTED) {
+            return apr_psprintf(pool, "%s and %u more", text, names->count - LISTED);
+        }
+        text = n++ ? apr_pstrcat(pool, text, glue, name, NULL) : name;
+    }
+    return n ? text : "none";
+}
+
+static const char *advice(const kc_session *session)
+{
+    return strcmp(session->roles_from, "nowhere")
+               ? "assign the role to the person (or to a group of theirs) in Keycloak, or change "
+                 "the "
+                 "line; who is logged in sees the change at the next login"
+               : "no token held any role: the client needs the client scope \"roles\"";
+}
+
+void kc_denial_report(request_rec *r)
+{
+    kc_request *request = kc_request_of(r);
+    const kc_session *session = kc_session_of(r);
+    const kc_site *site = kc_site_of(r->server);
+    const kc_requirement *line = request->refused ? request->refused : request->held;
+
+    if (request->reported || !session || !line) {
+        return;
+    }
+    request->reported = 1;
+    ap_log_rerror(
+        APLOG_MARK, APLOG_WARNING, 0, r,
+        "KC0801: %.100s (%.100s) is refused %s by \"%s\"%s; holds of client %s: %s; realm: %s; "
+        "other "
+        "clients: %s; groups: %s; read from: %s; to allow it, %s (ref %s)",
+        session->username, session->sub, r->uri, line->line,
+        request->refused ? "" : ", which holds, so a negative line does not", site->conf->client_id,
+        listed(r->pool, &session->roles, ", "), listed(r->pool, &session->realm_roles, ", "),
+        listed(r->pool, &session->other_roles, " "), listed(r->pool, &session->groups, ", "),
+        session->roles_from, advice(session), request->page ? request->page->ref : "-");
+}
+
+int kc_log_denial(request_rec *r)
+{
+    for (; r; r = r->next) {
+        const kc_request *request = ap_get_module_config(r->request_config, &kcauth_module);
+
+        if (request && (request->refused || request->held) && !request->admitted) {
+            kc_denial_report(r);
+        }
+    }
+    return DECLINED;
+}

@@ -1,0 +1,241 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/* What the application sees: who it is, in the environment or in headers, and nothing that a client made up. */
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "httpd/module.h"
+
+/* One piece of identity, under its two names. */
+typedef struct export_name {
+    const char *variable;
+    const char *header;
+} export_name;
+
+static const export_name USER_ID = {"KC_USER_ID", "KC-User-Id"};
+static const export_name USER_NAME = {"KC_USER_NAME", "KC-User-Name"};
+static const export_name NAME = {"KC_NAME", "KC-Name"};
+static const export_name EMAIL = {"KC_EMAIL", "KC-Email"};
+static const export_name ROLES = {"KC_ROLES", "KC-Roles"};
+static const export_name REALM_ROLES = {"KC_REALM_ROLES", "KC-Realm-Roles"};
+static const export_name SID = {"KC_SID", "KC-Sid"};
+static const export_name ACR = {"KC_ACR", "KC-Acr"};
+static const export_name AUTH_TIME = {"KC_AUTH_TIME", "KC-Auth-Time"};
+static const export_name EXPIRES = {"KC_EXPIRES", "KC-Expires"};
+
+static ap_filter_rec_t *caching_filter;
+
+/* --- nothing made up --------------------------------------------------------------------------------- */
+
+/* Whether CGI, or whatever folds as it does, could read this header as one of ours: KC- with any sign for the dash. */
+static int folds_to_ours(const char *name)
+{
+    return (name[0] == 'K' || name[0] == 'k') && (name[1] == 'C' || name[1] == 'c') && name[2] &&
+           !apr_isalnum(name[2]);
+}
+
+int kc_strip_spoofed(request_rec *r)
+{
+    const apr_array_header_t *headers;
+    int i = 0;
+
+    if (!kc_server_conf_of(r->server)->exports_headers) {
+        return DECLINED;
+    }
+    headers = apr_table_elts(r->headers_in);
+    while (i < headers->nelts) {
+        const char *name = APR_ARRAY_IDX(headers, i, apr_table_entry_t).key;
+
+        if (name && folds_to_ours(name)) {
+            apr_table_unset(r->headers_in, name); /* moves the rest up */
+        } else {
+            i++;
+        }
+    }
+    return DECLINED;
+}
+
+/* --- the session, told ---------------------------------------------------------------------------------- */
+
+/* Names joined by commas; a comma or percent sign inside a name is percent-encoded. */
+static const char *joined(apr_pool_t *pool, const kc_names *names)
+{
+    char *text, *to;
+    const char *name;
+    apr_size_t at = 0, len, i;
+
+    to = text = apr_palloc(pool, 3 * names->len + 1);
+    while ((name = kc_names_next(names, &at, &len)) != NULL) {
+        if (to != text) {
+            *to++ = ',';
+        }
+        for (i = 0; i < len; i++) {
+            if (name[i] == ',' || name[i] == '%') {
+                memcpy(to, name[i] == ',' ? "%2C" : "%25", 3);
+                to += 3;
+            } else {
+                *to++ = name[i];
+            }
+        }
+    }
+    *to = '\0';
+    return text;
+}
+
+/* A claim may hold what would end a header's line. */
+static const char *header_value(apr_pool_t *pool, const char *value)
+{
+    const char *c;
+    char *clean, *to;
+
+    for (c = value; *c && (unsigned char)*c >= ' ' && *c != 0x7f; c++) {
+    }
+    if (!*c) {
+        return value;
+    }
+    clean = apr_pstrdup(pool, value);
+    for (to = clean; *to; to++) {
+        if ((unsigned char)*to < ' ' || *to == 0x7f) {
+            *to = ' ';
+        }
+    }
+    return clean;
+}
+
+static void tell(request_rec *r, int how, const export_name *name, const char *value)
+{
+    if (!*value) {
+        return;
+    }
+    if (how & KC_EXPORT_ENV) {
+        apr_table_setn(r->subprocess_env, name->variable, value);
+    }
+    if (how & KC_EXPORT_HEADERS) {
+        apr_table_setn(r->headers_in, name->header, header_value(r->pool, value));
+    }
+}
+
+static void tell_time(request_rec *r, int how, const export_name *name, apr_int64_t seconds)
+{
+    if (seconds) {
+        tell(r, how, name, apr_off_t_toa(r->pool, (apr_off_t)seconds));
+    }
+}
+
+static void tell_names(request_rec *r, int how, const export_name *name, const kc_names *names)
+{
+    if (names->count) {
+        tell(r, how, name, joined(r->pool, names));
+    }
+}
+
+void kc_identity_export(request_rec *r, const kc_session *session)
+{
+    kc_request *request = kc_request_of(r);
+    int how = kc_dir_conf_of(r)->export;
+
+    if (how == KC_UNSET) {
+        how = KC_EXPORT_ENV;
+    }
+    if (request->exported || how == KC_EXPORT_OFF) {
+        return;
+    }
+    request->exported = 1;
+    tell(r, how, &USER_ID, session->sub);
+    tell(r, how, &USER_NAME, session->username);
+    tell(r, how, &NAME, session->name);
+    tell(r, how, &EMAIL, session->email);
+    tell_names(r, how, &ROLES, &session->roles);
+    tell_names(r, how, &REALM_ROLES, &session->realm_roles);
+    tell(r, how, &SID, session->sid);
+    tell(r, how, &ACR, session->acr);
+    tell_time(r, how, &AUTH_TIME, session->auth_time);
+    tell_time(r, how, &EXPIRES, session->expires);
+}
+
+/* --- caches -------------------------------------------------------------------------------------------------- */
+
+/* What depends on who asks is not for shared caches, unless the page itself said how it may be cached. */
+static void mark_private(request_rec *r)
+{
+    if (r->user && !apr_table_get(r->headers_out, "Cache-Control")) {
+        apr_table_setn(r->headers_out, "Cache-Control", "private");
+    }
+    apr_table_mergen(r->headers_out, "Vary", "Cookie");
+}
+
+/* A proxied answer brings headers of its own, so ours follow them. */
+static apr_status_t mark_proxied(ap_filter_t *filter, apr_bucket_brigade *brigade)
+{
+    mark_private(filter->r);
+    ap_remove_output_filter(filter);
+    return ap_pass_brigade(filter->next, brigade);
+}
+
+void kc_identity_register(apr_pool_t *pool)
+{
+    (void)pool;
+    caching_filter =
+        ap_register_output_filter("KCAUTH_CACHING", mark_proxied, NULL, AP_FTYPE_CONTENT_SET);
+}
+
+/* --- fixups ----------------------------------------------------------------------------------------------------- */
+
+static void see_person(request_rec *r)
+{
+    const kc_session *session = kc_session_of(r);
+
+    if (session) {
+        if (!r->user) {
+            r->user = apr_pstrdup(r->pool, session->username);
+            r->ap_auth_type = KC_AUTH_TYPE;
+        }
+        kc_identity_export(r, session);
+        kc_session_touch(r);
+    }
+    if (!r->main) {
+        mark_private(r);
+    }
+}
+
+int kc_fixups(request_rec *r)
+{
+    kc_request *request = ap_get_module_config(r->request_config, &kcauth_module);
+
+    if (request) {
+        request->admitted = 1;
+        if (request->refused) { /* one of several Require lines; another one held */
+            apr_table_unset(r->subprocess_env, "KC_MISSING_ROLE");
+        }
+        if (request->endpoint) {
+            return DECLINED;
+        }
+    }
+    if (kc_site_of(r->server) && kc_request_is_ours(r)) {
+        see_person(r);
+    }
+    return DECLINED;
+}
+
+static int is_proxied(const request_rec *r)
+{
+    return r->proxyreq != PROXYREQ_NONE || (r->handler && (!strncmp(r->handler, "proxy:", 6) ||
+                                                           !strcmp(r->handler, "proxy-server")));
+}
+
+int kc_fixups_proxied(request_rec *r)
+{
+    const kc_site *site = kc_site_of(r->server);
+
+    if (!site || !is_proxied(r)) {
+        return DECLINED;
+    }
+    if (kc_request_is_ours(r)) {
+        ap_add_output_filter_handle(caching_filter, NULL, r, r->connection);
+    }
+    if (kc_dir_conf_of(r)->pass_cookie != 1) {
+        kc_cookies_hide(r, site);
+    }
+    return DECLINED;
+}

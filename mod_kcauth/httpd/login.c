@@ -1,0 +1,128 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/* The way to Keycloak: a state cookie for later, and a redirect to the authorization endpoint. */
+
+#include <apr_atomic.h>
+#include <apr_strings.h>
+
+#include "httpd/module.h"
+
+enum { STATE_BYTES = 16, VERIFIER_BYTES = 32 };
+
+kc_cookie kc_login_cookie(request_rec *r, const kc_site *site, unsigned slot)
+{
+    /* form_post comes back as a POST from another site, with which browsers send SameSite=None alone. */
+    int foreign = *site->conf->response_mode && kc_request_is_https(r, site);
+    kc_cookie cookie = {apr_psprintf(r->pool, "%s_state_%u", site->conf->cookie_name, slot),
+                        site->callback_path, foreign ? "None" : "Lax"};
+
+    return cookie;
+}
+
+const char *kc_login_url(request_rec *r, const kc_site *site, const char *target)
+{
+    kc_form form;
+
+    kc_form_init(&form, r->pool);
+    kc_form_add(&form, "next", target);
+    return kc_form_url(&form, apr_pstrcat(r->pool, site->conf->path, "/login", NULL));
+}
+
+/*
+ * Sixteen logins at once are enough for one browser, and bound what it can hold. Its other state cookies are not visible here (they
+ * belong to the callback's path), so slots are taken in turn, over all children: tabs opened one after the other do not meet.
+ */
+static apr_status_t make_state(request_rec *r, const kc_site *site, kc_login_state *state,
+                               unsigned *slot)
+{
+    *slot = apr_atomic_inc32(site->turn) % KC_LOGIN_SLOTS;
+    state->id = kc_random_string(r->pool, STATE_BYTES);
+    state->nonce = kc_random_string(r->pool, STATE_BYTES);
+    state->verifier = kc_random_string(r->pool, VERIFIER_BYTES);
+    state->created = apr_time_sec(apr_time_now());
+    return state->id && state->nonce && state->verifier ? APR_SUCCESS : APR_EGENERAL;
+}
+
+static apr_status_t keep_state(request_rec *r, const kc_site *site, kc_login_state *state,
+                               unsigned slot)
+{
+    kc_cookie cookie = kc_login_cookie(r, site, slot);
+    char *text = kc_login_state_seal(state, site->logins, r->pool);
+
+    if (text && strlen(text) > KC_COOKIE_PART) {
+        state->target = "/";
+        text = kc_login_state_seal(state, site->logins, r->pool);
+    }
+    return text ? kc_cookie_set(r, &cookie, text, strlen(text)) : APR_EGENERAL;
+}
+
+static const char *scope_of(request_rec *r, const kc_site *site)
+{
+    const kc_dir_conf *dir = kc_dir_conf_of(r);
+
+    return dir->scope ? dir->scope : site->conf->scope;
+}
+
+int kc_login_start(request_rec *r, const char *target, unsigned attempt)
+{
+    const kc_site *site = kc_site_of(r->server);
+    kc_login_state state = {0};
+    kc_authorization_request request = {0};
+    kc_provider_view view;
+    kc_client client = {0};
+    kc_error err = {0};
+    unsigned slot;
+    apr_time_t deadline = apr_time_now() + apr_time_from_sec(site->conf->timeout);
+
+    if (!site->provider) {
+        kc_fail(&err, KC_FAULT_AWAY, "KC0161", "this child could not prepare calls to Keycloak");
+        return kc_refuse(r, &err, target);
+    }
+    if (kc_provider_get(site->provider, &view, deadline, r->pool, &err) != APR_SUCCESS) {
+        return kc_refuse(r, &err, target);
+    }
+    state.target = target;
+    state.attempt = attempt;
+    if (make_state(r, site, &state, &slot) != APR_SUCCESS ||
+        keep_state(r, site, &state, slot) != APR_SUCCESS) {
+        kc_fail(&err, KC_FAULT_CONFIG, "KC0510", "OpenSSL could not make or seal a login state");
+        return kc_refuse(r, &err, target);
+    }
+    client.id = site->conf->client_id;
+    client.redirect_uri =
+        apr_pstrcat(r->pool, kc_request_origin(r, site), site->callback_path, NULL);
+    request.scope = scope_of(r, site);
+    request.state = apr_psprintf(r->pool, "%x%s", slot, state.id);
+    request.nonce = state.nonce;
+    request.code_verifier = state.verifier;
+    request.response_mode = *site->conf->response_mode ? site->conf->response_mode : NULL;
+    return kc_redirect(r, r->method_number == M_POST ? HTTP_SEE_OTHER : HTTP_MOVED_TEMPORARILY,
+                       kc_authorization_url(view.metadata, &client, &request, r->pool));
+}
+
+static const char *next_of(request_rec *r)
+{
+    apr_table_t *parameters;
+    const char *next;
+
+    if (kc_request_parameters(r, &parameters) != APR_SUCCESS) {
+        return "/";
+    }
+    next = apr_table_get(parameters, "next");
+    return next ? kc_url_local_target(r->pool, next) : "/";
+}
+
+int kc_login_handler(request_rec *r)
+{
+    const char *target;
+
+    if (r->method_number != M_GET) {
+        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
+        return HTTP_METHOD_NOT_ALLOWED;
+    }
+    target = next_of(r);
+    if (kc_session_of(r)) {
+        return kc_redirect(r, HTTP_MOVED_TEMPORARILY, target);
+    }
+    return kc_login_start(r, target, 0);
+}

@@ -1,0 +1,319 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/*
+ * httpd: everything that knows request_rec or server_rec. The files, in the order a request meets them:
+ *   directives.c  the command table           config.c    records of configuration, merged and checked
+ *   secret.c      where secrets come from     state.c     the key that is made on first start
+ *   site.c        start-up: a server's site   request.c   what a request is asked about itself
+ *   endpoints.c   our own URLs                cookies.c   cookies in and out
+ *   sessions.c    cookie to session and back  authn.c     session -> r->user, or a challenge
+ *   authz.c       the kc-* providers          identity.c  what the application sees
+ *   login.c       to Keycloak                 callback.c  and back
+ *   logout.c      the end                     pages.c     every refusal, for the person and for the log
+ *   watchdog.c    what runs in the background
+ */
+#ifndef KC_HTTPD_MODULE_H
+#define KC_HTTPD_MODULE_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <mod_auth.h>
+
+#include "base/base.h"
+#include "oidc/oidc.h"
+#include "session/session.h"
+
+extern module AP_MODULE_DECLARE_DATA kcauth_module;
+
+#define KC_AUTH_TYPE "Keycloak"
+
+/* --- configuration (directives.c, config.c) ---------------------------------------------------- */
+
+/** A role or group that a Require line, or KCAuthKeepRoles, names. */
+typedef enum kc_role_kind {
+    KC_ROLE_OWN,
+    KC_ROLE_REALM,
+    KC_ROLE_CLIENT,
+    KC_ROLE_GROUP
+} kc_role_kind;
+
+typedef struct kc_role {
+    kc_role_kind kind;
+    const char *client; /**< of KC_ROLE_CLIENT */
+    apr_size_t client_len;
+    const char *name; /**< "*" in KCAuthKeepRoles: all of them */
+    apr_size_t name_len;
+} kc_role;
+
+/** Reads `admin`, `realm:admin` or `other-client:admin`. */
+kc_role *kc_role_parse(apr_pool_t *pool, const char *text);
+
+enum { KC_UNSET = -1 };
+
+/** A server's directives. Pointers are NULL and numbers KC_UNSET where nothing was said. */
+typedef struct kc_server_conf {
+    const char *discovery_url; /**< ends in /.well-known/openid-configuration */
+    const char *issuer;        /**< the part before it */
+    const char *defined_at;    /**< "file:line" of KCAuthDiscoveryURL */
+    const char *client_id;
+    const char *client_secret;
+    const char *internal_url;
+    const char *base_url; /**< without a slash at the end */
+    const char *path;
+    const char *scope;
+    const char *response_mode; /**< "form_post", or "" for query */
+    const char *post_logout_url;
+    const char *ca_file;
+    const char *state_dir;
+    const char *cookie_name;
+    const char *cookie_samesite;
+    const char *user_claim;
+    int timeout; /**< seconds */
+    int connect_timeout;
+    int insecure_http;
+    int session_idle;
+    int session_max;
+    int userinfo; /**< kc_userinfo_when */
+
+    apr_array_header_t *session_keys; /**< of kc_secret; empty: one is made on first start */
+    apr_array_header_t *kept_roles;   /**< of kc_role *: KCAuthKeepRoles */
+    apr_array_header_t *wanted_roles; /**< of kc_role *: named by Require lines of this server */
+    int exports_headers;
+
+    struct kc_site *site; /**< made at start-up; NULL where nothing is configured */
+} kc_server_conf;
+
+/** KCAuthExport, as bits. */
+enum { KC_EXPORT_OFF = 0, KC_EXPORT_ENV = 1, KC_EXPORT_HEADERS = 2 };
+
+typedef struct kc_dir_conf {
+    const char *scope;
+    int export;
+    int pass_cookie;
+} kc_dir_conf;
+
+extern const command_rec kc_directives[];
+
+void *kc_server_conf_create(apr_pool_t *pool, server_rec *s);
+void *kc_server_conf_merge(apr_pool_t *pool, void *base, void *add);
+void *kc_dir_conf_create(apr_pool_t *pool, char *dir);
+void *kc_dir_conf_merge(apr_pool_t *pool, void *base, void *add);
+
+kc_server_conf *kc_server_conf_of(const server_rec *s);
+kc_dir_conf *kc_dir_conf_of(const request_rec *r);
+
+/** Hook check_config: what only a whole server's directives can tell. Stops `httpd -t` too. */
+int kc_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
+/**
+ * Reads a secret: the value itself, file:PATH (one newline at the end is dropped), env:NAME or exec:COMMAND (its first line).
+ * @return NULL, or what is wrong, for the error message of the directive
+ */
+const char *kc_secret_load(apr_pool_t *pool, const char *spec, const char **secret);
+
+/** Reads the keycloak.json of Keycloak's console into the server's directives. NULL, or what is wrong. */
+const char *kc_keycloak_json_load(apr_pool_t *pool, const char *path, kc_server_conf *conf);
+
+/**
+ * The key that seals sessions when none is configured: read from the state folder, made there on the first start, mode 0600.
+ * Failures are in the error log.
+ */
+apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, apr_pool_t *pool,
+                          apr_pool_t *ptemp);
+
+/* --- a server's site (site.c, watchdog.c) ---------------------------------------------------------- */
+
+/** What a server with a client at Keycloak works with. Made once at start-up, read only after child_init. */
+typedef struct kc_site {
+    const kc_server_conf *conf;
+    const char *callback_path;
+    const char *logout_path;
+    kc_provider *provider; /**< made in each child; shared by the sites of one realm */
+    kc_sealer *sessions;
+    kc_sealer *logins;
+    kc_sealer *id_tokens;
+    kc_once *once;
+    volatile apr_uint32_t *turn; /**< shared over the children: whose turn among the login slots */
+    apr_array_header_t *kept;    /**< of kc_role *: what is kept besides the own client's */
+    apr_uint32_t mark;           /**< of that list */
+} kc_site;
+
+/** The site of this server, or NULL. */
+kc_site *kc_site_of(const server_rec *s);
+
+int kc_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+void kc_child_init(apr_pool_t *pchild, server_rec *s);
+
+/** Registers the background fetch of metadata and keys, where httpd has mod_watchdog. */
+apr_status_t kc_watchdog_register(apr_pool_t *pconf, server_rec *s);
+
+/** For the watchdog: fetches what this child's providers lack or hold for over an hour. */
+void kc_sites_refresh(server_rec *s, apr_pool_t *pool);
+
+/* --- a request (request.c) --------------------------------------------------------------------------- */
+
+typedef struct kc_endpoint kc_endpoint;
+
+/** A refusal that is under way: what the page will say (pages.c). */
+typedef struct kc_page {
+    int status;
+    kc_fault fault;
+    const char *id;           /**< KC0123 */
+    const char *ref;          /**< finds the log line */
+    const char *retry;        /**< local URL of the link "try again", or NULL */
+    const char *missing_role; /**< of a denial */
+    int json;                 /**< a script asked: the body is JSON */
+} kc_page;
+
+typedef struct kc_requirement kc_requirement;
+
+/** What we know of one request_rec. */
+typedef struct kc_request {
+    const kc_endpoint *endpoint; /**< when the URL is one of ours */
+    kc_page *page;
+    kc_session *session;           /**< of the initial request only */
+    const char *cookies;           /**< the Cookie header as it came, before ours were hidden */
+    unsigned looked : 1;           /**< session and cookies are known */
+    unsigned admitted : 1;         /**< access checks are passed */
+    unsigned exported : 1;         /**< the environment is filled */
+    unsigned reported : 1;         /**< the denial is in the log */
+    const kc_requirement *refused; /**< the first kc-* Require line that did not hold */
+    const kc_requirement *held;    /**< the last one that did */
+} kc_request;
+
+/** This request's, made on first use. */
+kc_request *kc_request_of(request_rec *r);
+
+/** The request that came over the wire: subrequests and internal redirects lead back to it. */
+request_rec *kc_request_initial(request_rec *r);
+
+/** This site's public origin, without a slash at the end. Never from the Host header. */
+const char *kc_request_origin(request_rec *r, const kc_site *site);
+
+/** Whether the site is seen over https, so that its cookies are Secure. */
+int kc_request_is_https(request_rec *r, const kc_site *site);
+
+/** Whether the request came in under the origin's host and port. */
+int kc_request_is_canonical(request_rec *r, const kc_site *site);
+
+/** Whether a person navigates here, so that a redirect to a login page makes sense. */
+int kc_request_is_navigation(request_rec *r);
+
+/** Path and query of the initial request, as a target to come back to after login. */
+const char *kc_request_target(request_rec *r);
+
+/** Whether `AuthType Keycloak` is in force here. */
+int kc_request_is_ours(request_rec *r);
+
+/** Reads a query or an urlencoded body of at most 64 KiB. APR_EINVAL for what cannot be read as parameters. */
+apr_status_t kc_request_parameters(request_rec *r, apr_table_t **out);
+
+/** Answers with a redirect that no cache keeps. `status` is HTTP_MOVED_TEMPORARILY or HTTP_SEE_OTHER. */
+int kc_redirect(request_rec *r, int status, const char *location);
+
+/* --- cookies (cookies.c) -------------------------------------------------------------------------------- */
+
+enum { KC_COOKIE_PARTS = 8, KC_COOKIE_PART = 3800 };
+
+/** What decides a cookie's name on the wire and its attributes. */
+typedef struct kc_cookie {
+    const char *name; /**< without prefix and part number */
+    const char *path; /**< "/" makes it __Host- on https, another one __Secure- */
+    const char *samesite;
+} kc_cookie;
+
+/** The value of one cookie of the request as length-bounded text, parts joined; NULL when absent or over the bounds. */
+const char *kc_cookie_get(request_rec *r, const kc_cookie *cookie, apr_size_t *len);
+
+/**
+ * Sets it for the browser's session, in as many parts as it needs, and removes parts that the browser still holds.
+ * @return APR_ENOSPC when it needs more than KC_COOKIE_PARTS; nothing is set then
+ */
+apr_status_t kc_cookie_set(request_rec *r, const kc_cookie *cookie, const char *value,
+                           apr_size_t len);
+
+/** Removes all its parts that the browser may hold. */
+void kc_cookie_clear(request_rec *r, const kc_cookie *cookie);
+
+/** Takes all cookies of this site out of what a backend will see. */
+void kc_cookies_hide(request_rec *r, const kc_site *site);
+
+/* --- sessions (sessions.c) ------------------------------------------------------------------------------- */
+
+/** The session of this request, or NULL: no cookie, a forged one, or one that is over. Looked up once. */
+kc_session *kc_session_of(request_rec *r);
+
+/** Makes a new session of who logged in and sets its cookies. */
+apr_status_t kc_session_start(request_rec *r, const kc_identity *identity, const kc_tokens *tokens,
+                              kc_error *err);
+
+/** Writes down that the session is in use, at most once a minute. */
+void kc_session_touch(request_rec *r);
+
+/** Forgets the session and removes its cookies. */
+void kc_session_end(request_rec *r);
+
+/** The ID token that came with the session, or NULL. Only the logout endpoint is sent it. */
+const char *kc_session_id_token(request_rec *r);
+
+/* --- hooks, in the order a request meets them --------------------------------------------------------------- */
+
+int kc_strip_spoofed(request_rec *r);      /* post_read_request: identity.c */
+int kc_endpoint_translate(request_rec *r); /* translate_name: endpoints.c */
+int kc_endpoint_map(request_rec *r);       /* map_to_storage: endpoints.c */
+int kc_endpoint_access(request_rec *r);    /* access_checker_ex: endpoints.c */
+int kc_authenticate(request_rec *r);       /* check_user_id: authn.c */
+int kc_fixups(request_rec *r);             /* fixups, first: identity.c */
+int kc_fixups_proxied(request_rec *r);     /* fixups, last: identity.c */
+int kc_endpoint_handler(request_rec *r);   /* handler: endpoints.c */
+int kc_note_auth_failure(request_rec *r, const char *auth_type); /* note_auth_failure: authn.c */
+void kc_page_insert(request_rec *r);                             /* insert_error_filter: pages.c */
+int kc_log_denial(request_rec *r);                               /* log_transaction: authz.c */
+
+void kc_authz_register(apr_pool_t *pool);    /* the providers behind Require: authz.c */
+void kc_pages_register(apr_pool_t *pool);    /* the filter that names JSON: pages.c */
+void kc_identity_register(apr_pool_t *pool); /* the filter for proxied pages' caching: identity.c */
+
+/* --- the endpoints (login.c, callback.c, logout.c) ------------------------------------------------------------ */
+
+int kc_login_handler(request_rec *r);
+int kc_callback_handler(request_rec *r);
+int kc_logout_handler(request_rec *r);
+
+/** Sends the browser to Keycloak, to come back to `target`. `attempt` counts the tries at one login. Returns a handler's status. */
+int kc_login_start(request_rec *r, const char *target, unsigned attempt);
+
+/** The local URL that starts a login for a target. */
+const char *kc_login_url(request_rec *r, const kc_site *site, const char *target);
+
+/** A cookie of a login under way, by its slot. */
+kc_cookie kc_login_cookie(request_rec *r, const kc_site *site, unsigned slot);
+
+/* --- what the application sees (identity.c) -------------------------------------------------------------------- */
+
+/** Fills environment and headers of this request from the session. */
+void kc_identity_export(request_rec *r, const kc_session *session);
+
+/* --- refusals (pages.c, authz.c) --------------------------------------------------------------------------------- */
+
+/**
+ * Refuses with a page: logs the failure with a reference, and prepares what is shown unless an ErrorDocument is set.
+ * @param target  where "try again" leads after a login; NULL for the home page
+ * @return the HTTP status that belongs to err->fault, to be returned from a hook or handler
+ */
+int kc_refuse(request_rec *r, const kc_error *err, const char *target);
+
+/** The 401 for scripts: JSON that names the login URL. */
+int kc_refuse_script(request_rec *r, const kc_site *site);
+
+/** A page in preparation for a status, without a log line; its reference is new. */
+kc_page *kc_page_make(request_rec *r, int status, kc_fault fault, const char *id);
+
+/** Logs a denial by a Require line, once. */
+void kc_denial_report(request_rec *r);
+
+#endif

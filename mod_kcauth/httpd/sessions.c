@@ -1,0 +1,272 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/* From cookie to session and back: the record of session/ in the cookies of this site. */
+
+#include <apr_strings.h>
+
+#include "httpd/module.h"
+
+enum { WRITE_INTERVAL = 60 }; /* seconds between two writings of "last seen" */
+
+static kc_cookie session_cookie(const kc_site *site)
+{
+    kc_cookie cookie = {site->conf->cookie_name, "/", site->conf->cookie_samesite};
+
+    return cookie;
+}
+
+static kc_cookie id_token_cookie(request_rec *r, const kc_site *site)
+{
+    kc_cookie cookie = {apr_pstrcat(r->pool, site->conf->cookie_name, "_id", NULL),
+                        site->logout_path, "Lax"};
+
+    return cookie;
+}
+
+static apr_int64_t now_of(const request_rec *r)
+{
+    return apr_time_sec(r->request_time);
+}
+
+/* --- in --------------------------------------------------------------------------------------------- */
+
+/* Times from the future are no reason to refuse: clocks are set back, and the record is sealed. */
+static int is_over(const kc_session *session, const kc_site *site, apr_int64_t now)
+{
+    return now >= session->expires || now - session->created >= site->conf->session_max ||
+           now - session->seen >= site->conf->session_idle;
+}
+
+static kc_session *look_up(request_rec *r, const kc_site *site)
+{
+    kc_cookie cookie = session_cookie(site);
+    kc_session *session;
+    unsigned char *buf;
+    const unsigned char *data;
+    apr_size_t len, data_len;
+    const char *text = kc_cookie_get(r, &cookie, &len);
+
+    if (!text) {
+        return NULL;
+    }
+    buf = apr_palloc(r->pool, len);
+    if (kc_unseal(site->sessions, text, len, buf, &data, &data_len, NULL) != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                      "KC0701: a session cookie that this site did not seal, or sealed with a key "
+                      "that is gone");
+        return NULL;
+    }
+    session = apr_palloc(r->pool, sizeof(*session));
+    if (kc_session_read(session, data, data_len) != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0702: a session record of another version");
+        return NULL;
+    }
+    return is_over(session, site, now_of(r)) ? NULL : session;
+}
+
+kc_session *kc_session_of(request_rec *r)
+{
+    const kc_site *site = kc_site_of(r->server);
+    kc_request *request;
+
+    r = kc_request_initial(r);
+    request = kc_request_of(r);
+    if (!request->looked) {
+        request->looked = 1;
+        request->session = site ? look_up(r, site) : NULL;
+    }
+    return request->session;
+}
+
+/* --- out --------------------------------------------------------------------------------------------- */
+
+static apr_status_t write_session(request_rec *r, const kc_site *site, const kc_session *session)
+{
+    kc_cookie cookie = session_cookie(site);
+    apr_size_t text_len, len = kc_session_length(session);
+    unsigned char *buf = apr_palloc(r->pool, len);
+    char *text;
+
+    kc_session_write(session, buf);
+    text = kc_seal(site->sessions, buf, len, r->pool, &text_len);
+    return text ? kc_cookie_set(r, &cookie, text, text_len) : APR_EGENERAL;
+}
+
+void kc_session_touch(request_rec *r)
+{
+    const kc_site *site = kc_site_of(r->server);
+    const kc_session *session = kc_session_of(r);
+    kc_session seen;
+    int interval;
+
+    if (!session || r->main) {
+        return;
+    }
+    interval = site->conf->session_idle / 4;
+    if (interval > WRITE_INTERVAL) {
+        interval = WRITE_INTERVAL;
+    }
+    if (now_of(r) - session->seen < (interval ? interval : 1)) {
+        return;
+    }
+    seen = *session;
+    seen.seen = now_of(r);
+    if (write_session(r, site, &seen) != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "KC0703: the session could not be sealed again");
+    }
+}
+
+/* --- a new one ------------------------------------------------------------------------------------------ */
+
+static void add_names(kc_names_builder *names, const json_t *list)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        if (json_is_string(item) && kc_names_add(names, json_string_value(item)) != APR_SUCCESS) {
+            return; /* far more than any cookie holds: the size is refused later */
+        }
+    }
+}
+
+/* Adds, of a list, what `role` asks to keep: one name, or all. For pairs the client goes before each. */
+static void keep_names(kc_names_builder *names, const json_t *list, const kc_role *role)
+{
+    const json_t *item;
+    size_t i;
+    int all = role->name_len == 1 && *role->name == '*';
+
+    json_array_foreach(list, i, item)
+    {
+        const char *name = json_string_value(item);
+
+        if (name && (all || !strcmp(name, role->name)) &&
+            (role->kind != KC_ROLE_CLIENT || kc_names_add(names, role->client) == APR_SUCCESS) &&
+            kc_names_add(names, name) != APR_SUCCESS) {
+            return;
+        }
+    }
+}
+
+typedef struct lists {
+    kc_names_builder own, realm, others, groups;
+} lists;
+
+static void collect_roles(request_rec *r, const kc_site *site, const kc_identity *identity,
+                          lists *out)
+{
+    int i;
+
+    kc_names_init(&out->own, r->pool);
+    kc_names_init(&out->realm, r->pool);
+    kc_names_init(&out->others, r->pool);
+    kc_names_init(&out->groups, r->pool);
+    add_names(&out->own, kc_identity_client_roles(identity, site->conf->client_id, r->pool));
+    for (i = 0; i < site->kept->nelts; i++) {
+        const kc_role *role = APR_ARRAY_IDX(site->kept, i, const kc_role *);
+
+        if (role->kind == KC_ROLE_REALM) {
+            keep_names(&out->realm, identity->realm_roles, role);
+        } else if (role->kind == KC_ROLE_GROUP) {
+            keep_names(&out->groups, identity->groups, role);
+        } else {
+            keep_names(&out->others, kc_identity_client_roles(identity, role->client, r->pool),
+                       role);
+        }
+    }
+}
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+/* The hint for logout is a convenience: without it Keycloak asks the person once more. */
+static void keep_id_token(request_rec *r, const kc_site *site, const char *id_token)
+{
+    kc_cookie cookie = id_token_cookie(r, site);
+    apr_size_t len = 0;
+    char *text = kc_seal(site->id_tokens, id_token, strlen(id_token), r->pool, &len);
+
+    if (!text || kc_cookie_set(r, &cookie, text, len) != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "KC0704: the ID token of %" APR_SIZE_T_FMT
+                      " bytes does not fit into cookies; "
+                      "Keycloak will ask for a confirmation at logout",
+                      strlen(id_token));
+    }
+}
+
+apr_status_t kc_session_start(request_rec *r, const kc_identity *identity, const kc_tokens *tokens,
+                              kc_error *err)
+{
+    const kc_site *site = kc_site_of(r->server);
+    kc_session session;
+    lists names;
+
+    memset(&session, 0, sizeof(session));
+    collect_roles(r, site, identity, &names);
+    session.sub = identity->sub;
+    session.username = identity->username;
+    session.name = or_empty(identity->name);
+    session.email = or_empty(identity->email);
+    session.sid = or_empty(identity->sid);
+    session.acr = or_empty(identity->acr);
+    session.roles_from = or_empty(identity->roles_from);
+    session.auth_time = identity->auth_time;
+    session.created = session.seen = session.refreshed = now_of(r);
+    session.expires = session.created + site->conf->session_max;
+    session.mark = site->mark;
+    session.roles = kc_names_list(&names.own);
+    session.realm_roles = kc_names_list(&names.realm);
+    session.other_roles = kc_names_list(&names.others);
+    session.groups = kc_names_list(&names.groups);
+    switch (write_session(r, site, &session)) {
+    case APR_SUCCESS:
+        keep_id_token(r, site, tokens->id_token);
+        return APR_SUCCESS;
+    case APR_ENOSPC:
+        return kc_fail(
+            err, KC_FAULT_CONFIG, "KC0705",
+            "the session of %.100s takes %" APR_SIZE_T_FMT " bytes, more than %d cookies "
+            "hold: %u own, %u realm, %u other roles, %u groups are kept",
+            session.username, kc_session_length(&session), KC_COOKIE_PARTS, session.roles.count,
+            session.realm_roles.count, session.other_roles.count / 2, session.groups.count);
+    default:
+        return kc_fail(err, KC_FAULT_CONFIG, "KC0706", "OpenSSL could not seal a session");
+    }
+}
+
+/* --- the end --------------------------------------------------------------------------------------------------- */
+
+void kc_session_end(request_rec *r)
+{
+    const kc_site *site = kc_site_of(r->server);
+    kc_cookie session = session_cookie(site);
+    kc_cookie id_token = id_token_cookie(r, site);
+
+    kc_cookie_clear(r, &session);
+    kc_cookie_clear(r, &id_token);
+    kc_request_of(kc_request_initial(r))->session = NULL;
+}
+
+const char *kc_session_id_token(request_rec *r)
+{
+    const kc_site *site = kc_site_of(r->server);
+    kc_cookie cookie = id_token_cookie(r, site);
+    const unsigned char *data;
+    unsigned char *buf;
+    apr_size_t len, data_len;
+    const char *text = kc_cookie_get(r, &cookie, &len);
+
+    if (!text) {
+        return NULL;
+    }
+    buf = apr_palloc(r->pool, len);
+    if (kc_unseal(site->id_tokens, text, len, buf, &data, &data_len, NULL) != APR_SUCCESS) {
+        return NULL;
+    }
+    return apr_pstrmemdup(r->pool, (const char *)data, data_len);
+}

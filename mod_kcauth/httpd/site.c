@@ -1,0 +1,356 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/* Start-up: from a server's directives to the site that its requests work with. */
+
+#include <apr_hash.h>
+#include <apr_shm.h>
+#include <apr_strings.h>
+
+#include <ap_mpm.h>
+
+#include "httpd/module.h"
+
+/* A realm as one or more sites use it: calls, metadata and keys are theirs together. */
+typedef struct realm {
+    kc_provider_options options;
+    kc_http_options http;
+    int timeout; /* seconds for a fetch in the background */
+    void *shared;
+    kc_provider *provider; /* of this child */
+    apr_time_t complained; /* when the log last said that it does not answer */
+} realm;
+
+/* All that start-up makes. Lives in the configuration's pool, so a restart begins anew. */
+typedef struct runtime {
+    apr_array_header_t *realms; /* of realm * */
+    apr_array_header_t *sites;  /* of kc_site *, with its realm at the same index of site_realms */
+    apr_array_header_t *site_realms;
+} runtime;
+
+static runtime *started;
+
+kc_site *kc_site_of(const server_rec *s)
+{
+    return kc_server_conf_of(s)->site;
+}
+
+/* --- defaults -------------------------------------------------------------------------------------- */
+
+static void default_text(const char **field, const char *value)
+{
+    if (!*field) {
+        *field = value;
+    }
+}
+
+static void default_number(int *field, int value)
+{
+    if (*field == KC_UNSET) {
+        *field = value;
+    }
+}
+
+/* The defaults of docs/directives.md, in one place. */
+static kc_server_conf *with_defaults(apr_pool_t *pool, const kc_server_conf *said)
+{
+    kc_server_conf *conf = apr_pmemdup(pool, said, sizeof(*said));
+
+    default_text(&conf->path, "/oauth");
+    default_text(&conf->response_mode, "");
+    default_text(&conf->post_logout_url, "/");
+    default_text(&conf->state_dir, ap_server_root_relative(pool, "kcauth"));
+    default_text(&conf->cookie_name, "kcauth");
+    default_text(&conf->cookie_samesite, "Lax");
+    default_text(&conf->user_claim, "preferred_username");
+    default_number(&conf->timeout, 10);
+    default_number(&conf->connect_timeout, 2);
+    default_number(&conf->insecure_http, 0);
+    default_number(&conf->session_idle, 1800);
+    default_number(&conf->session_max, 36000);
+    default_number(&conf->userinfo, KC_USERINFO_AUTO);
+    return conf;
+}
+
+/* --- the roles to keep ------------------------------------------------------------------------------ */
+
+static int same_role(const kc_role *a, const kc_role *b)
+{
+    return a->kind == b->kind && a->name_len == b->name_len && a->client_len == b->client_len &&
+           !memcmp(a->name, b->name, a->name_len) &&
+           (!a->client_len || !memcmp(a->client, b->client, a->client_len));
+}
+
+static apr_uint32_t hash_bytes(apr_uint32_t hash, const char *bytes, apr_size_t len)
+{
+    for (; len; len--, bytes++) {
+        hash = (hash ^ (unsigned char)*bytes) * 16777619u; /* FNV-1a */
+    }
+    return hash;
+}
+
+static apr_uint32_t hash_role(const kc_role *role)
+{
+    char kind = (char)role->kind;
+    apr_uint32_t hash = hash_bytes(2166136261u, &kind, 1);
+
+    hash = hash_bytes(hash, role->client_len ? role->client : "", role->client_len);
+    hash = hash_bytes(hash, "", 1);
+    return hash_bytes(hash, role->name, role->name_len);
+}
+
+/* Adds what is not there yet; the mark is a sum, so the order of the lines does not matter. */
+static void keep_roles(kc_site *site, const apr_array_header_t *roles)
+{
+    int i, k;
+
+    for (i = 0; i < roles->nelts; i++) {
+        const kc_role *role = APR_ARRAY_IDX(roles, i, const kc_role *);
+
+        for (k = 0; k < site->kept->nelts; k++) {
+            if (same_role(APR_ARRAY_IDX(site->kept, k, const kc_role *), role)) {
+                break;
+            }
+        }
+        if (role->kind != KC_ROLE_OWN && k == site->kept->nelts) {
+            APR_ARRAY_PUSH(site->kept, const kc_role *) = role;
+            site->mark += hash_role(role);
+        }
+    }
+}
+
+/* --- sealers ------------------------------------------------------------------------------------------- */
+
+static kc_sealer *make_sealer(kc_site *site, kc_seal_kind kind, const char *purpose,
+                              const kc_secret *keys, int count, server_rec *s, apr_pool_t *pool)
+{
+    kc_seal_binding binding = {purpose, site->conf->cookie_name, site->conf->issuer,
+                               site->conf->client_id};
+    kc_sealer *sealer = NULL;
+
+    if (kc_sealer_create(&sealer, kind, &binding, keys, count, pool) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
+                     "KC0150: OpenSSL could not prepare the keys of server %s", s->server_hostname);
+        return NULL;
+    }
+    return sealer;
+}
+
+static apr_status_t seal_site(kc_site *site, server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
+{
+    kc_secret made;
+    const kc_secret *keys = (const kc_secret *)(void *)site->conf->session_keys->elts;
+    int count = site->conf->session_keys->nelts;
+
+    if (!count) {
+        apr_status_t rv = kc_state_key(&made, site->conf->state_dir, s, ptemp, ptemp);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        keys = &made;
+        count = 1;
+    }
+    site->sessions = make_sealer(site, KC_SEAL_SIGNED, "session", keys, count, s, pool);
+    site->logins = make_sealer(site, KC_SEAL_ENCRYPTED, "login", keys, count, s, pool);
+    site->id_tokens = make_sealer(site, KC_SEAL_ENCRYPTED, "id_token", keys, count, s, pool);
+    return site->sessions && site->logins && site->id_tokens ? APR_SUCCESS : APR_EGENERAL;
+}
+
+/* --- realms ------------------------------------------------------------------------------------------------ */
+
+static int same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+static realm *realm_of(runtime *rt, const kc_server_conf *conf, apr_pool_t *pool)
+{
+    realm *one;
+    int i;
+
+    for (i = 0; i < rt->realms->nelts; i++) {
+        one = APR_ARRAY_IDX(rt->realms, i, realm *);
+        if (same_text(one->options.issuer, conf->issuer) &&
+            same_text(one->options.internal_origin, conf->internal_url) &&
+            same_text(one->http.ca_file, conf->ca_file) &&
+            one->options.insecure == conf->insecure_http && one->timeout == conf->timeout &&
+            one->http.connect_timeout == apr_time_from_sec(conf->connect_timeout)) {
+            return one;
+        }
+    }
+    one = apr_pcalloc(pool, sizeof(*one));
+    one->options.issuer = conf->issuer;
+    one->options.discovery_url = conf->discovery_url;
+    one->options.internal_origin = conf->internal_url;
+    one->options.insecure = conf->insecure_http;
+    one->http.ca_file = conf->ca_file;
+    one->http.connect_timeout = apr_time_from_sec(conf->connect_timeout);
+    one->timeout = conf->timeout;
+    APR_ARRAY_PUSH(rt->realms, realm *) = one;
+    return one;
+}
+
+/* --- post_config --------------------------------------------------------------------------------------------- */
+
+static apr_status_t make_site(runtime *rt, server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
+{
+    kc_server_conf *said = kc_server_conf_of(s);
+    kc_site *site = apr_pcalloc(pool, sizeof(*site));
+    kc_server_conf *conf = with_defaults(pool, said);
+
+    site->conf = conf;
+    site->callback_path = apr_pstrcat(pool, conf->path, "/login/callback", NULL);
+    site->logout_path = apr_pstrcat(pool, conf->path, "/logout", NULL);
+    site->kept = apr_array_make(pool, 8, sizeof(const kc_role *));
+    keep_roles(site, conf->kept_roles);
+    keep_roles(site, conf->wanted_roles);
+    said->site = site;
+    APR_ARRAY_PUSH(rt->sites, kc_site *) = site;
+    APR_ARRAY_PUSH(rt->site_realms, realm *) = realm_of(rt, conf, pool);
+    return seal_site(site, s, pool, ptemp);
+}
+
+/* One anonymous segment that all children inherit: a counter, what was used up, each realm's documents. */
+static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
+{
+    enum { COUNTER = 64 }; /* a cache line of its own */
+    apr_size_t each = kc_provider_shared_size();
+    apr_size_t documents = COUNTER + APR_ALIGN(kc_once_size(), 64);
+    apr_size_t size = documents + each * (apr_size_t)rt->realms->nelts;
+    apr_shm_t *shm;
+    char *base;
+    kc_once *once;
+    int i;
+    apr_status_t rv = apr_shm_create(&shm, size, NULL, pool);
+
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
+                     "KC0151: no shared memory of %" APR_SIZE_T_FMT " bytes", size);
+        return rv;
+    }
+    base = apr_shm_baseaddr_get(shm);
+    memset(base, 0, documents); /* the rest is fresh from the kernel, and large: left untouched */
+    once = kc_once_attach(base + COUNTER, pool);
+    for (i = 0; i < rt->realms->nelts; i++) {
+        APR_ARRAY_IDX(rt->realms, i, realm *)->shared = base + documents + each * (apr_size_t)i;
+    }
+    for (i = 0; i < rt->sites->nelts; i++) {
+        APR_ARRAY_IDX(rt->sites, i, kc_site *)->once = once;
+        APR_ARRAY_IDX(rt->sites, i, kc_site *)->turn = (apr_uint32_t *)(void *)base;
+    }
+    return APR_SUCCESS;
+}
+
+/* A split session fills a Cookie header beyond httpd's default line. Limits that an admin chose stay. */
+static void make_room_for_cookies(server_rec *s)
+{
+    for (; s; s = s->next) {
+        if (s->limit_req_fieldsize == DEFAULT_LIMIT_REQUEST_FIELDSIZE) {
+            s->limit_req_fieldsize = KC_COOKIE_PARTS * 4096 + DEFAULT_LIMIT_REQUEST_FIELDSIZE;
+        }
+    }
+}
+
+int kc_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    runtime *rt;
+    server_rec *one;
+
+    (void)plog;
+    /* httpd reads its configuration twice at start; the first reading is only a check. */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    started = NULL;
+    rt = apr_pcalloc(pconf, sizeof(*rt));
+    rt->realms = apr_array_make(pconf, 4, sizeof(realm *));
+    rt->sites = apr_array_make(pconf, 4, sizeof(kc_site *));
+    rt->site_realms = apr_array_make(pconf, 4, sizeof(realm *));
+    for (one = s; one; one = one->next) {
+        kc_server_conf *conf = kc_server_conf_of(one);
+
+        if (conf->discovery_url && make_site(rt, one, pconf, ptemp) != APR_SUCCESS) {
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    if (!rt->sites->nelts) {
+        return OK;
+    }
+    if (kc_http_global_init(pconf) != APR_SUCCESS || share(rt, s, pconf) != APR_SUCCESS ||
+        kc_watchdog_register(pconf, s) != APR_SUCCESS) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    make_room_for_cookies(s);
+    started = rt;
+    return OK;
+}
+
+/* --- in each child ------------------------------------------------------------------------------------------------ */
+
+static apr_status_t open_realm(realm *one, apr_pool_t *pchild)
+{
+    kc_http *http;
+    int threads = 0;
+    apr_status_t rv;
+
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    one->http.max_handles = threads > 0 ? threads : 1;
+    rv = kc_http_create(&http, &one->http, pchild);
+    return rv == APR_SUCCESS
+               ? kc_provider_create(&one->provider, &one->options, one->shared, http, pchild)
+               : rv;
+}
+
+void kc_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    int i;
+
+    for (i = 0; started && i < started->realms->nelts; i++) {
+        realm *one = APR_ARRAY_IDX(started->realms, i, realm *);
+        apr_status_t rv = open_realm(one, pchild);
+
+        if (rv != APR_SUCCESS) {
+            /* Sites without a provider refuse logins; whoever is logged in stays so. */
+            ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "KC0152: cannot prepare calls to %s",
+                         one->options.issuer);
+            one->provider = NULL;
+        }
+    }
+    for (i = 0; started && i < started->sites->nelts; i++) {
+        APR_ARRAY_IDX(started->sites, i, kc_site *)->provider =
+            APR_ARRAY_IDX(started->site_realms, i, realm *)->provider;
+    }
+}
+
+/* A realm that stays away is in the log once a minute. */
+static void refresh_realm(realm *one, server_rec *s, apr_pool_t *pool)
+{
+    apr_time_t now = apr_time_now();
+    kc_error err = {0};
+
+    if (kc_provider_refresh(one->provider, apr_time_from_sec(3600),
+                            now + apr_time_from_sec(one->timeout), pool, &err) == APR_SUCCESS) {
+        if (one->complained) {
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "KC0155: %s answers again",
+                         one->options.issuer);
+        }
+        one->complained = 0;
+    } else if (now - one->complained >= apr_time_from_sec(60)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "%s: %s: %s", err.id, one->options.issuer,
+                     err.text);
+        one->complained = now;
+    }
+}
+
+void kc_sites_refresh(server_rec *s, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; started && i < started->realms->nelts; i++) {
+        realm *one = APR_ARRAY_IDX(started->realms, i, realm *);
+
+        if (one->provider) {
+            refresh_realm(one, s, pool);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/* The state folder: the session key that is made on the first start, so that sessions outlive restarts. */
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include "httpd/module.h"
+
+enum { KEY_BYTES = 48, KEY_MAX = 4096 };
+
+static apr_status_t say(server_rec *s, apr_status_t rv, const char *id, const char *what,
+                        const char *path)
+{
+    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
+                 "%s: %s %s; KCAuthStateDir names the folder, KCAuthSessionKey gives a key instead",
+                 id, what, path);
+    return rv;
+}
+
+/* Written aside and moved into place, so that a crash leaves a whole key or none. */
+static apr_status_t make_key(const char *path, server_rec *s, apr_pool_t *ptemp)
+{
+    char *text = kc_random_string(ptemp, KEY_BYTES);
+    char *aside = apr_pstrcat(ptemp, path, ".XXXXXX", NULL);
+    apr_file_t *file;
+    apr_status_t rv;
+
+    if (!text) {
+        return say(s, APR_EGENERAL, "KC0140", "no randomness for a new key", path);
+    }
+    rv = apr_file_mktemp(&file, aside,
+                         APR_FOPEN_CREATE | APR_FOPEN_EXCL | APR_FOPEN_WRITE | APR_FOPEN_BINARY,
+                         ptemp);
+    if (rv != APR_SUCCESS) {
+        return say(s, rv, "KC0141", "cannot create", path);
+    }
+    rv = apr_file_perms_set(aside, APR_FPROT_UREAD | APR_FPROT_UWRITE);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_write_full(file, text, strlen(text), NULL);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_sync(file);
+    }
+    apr_file_close(file);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_rename(aside, path, ptemp);
+    }
+    if (rv != APR_SUCCESS) {
+        apr_file_remove(aside, ptemp);
+        return say(s, rv, "KC0142", "cannot write", path);
+    }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "KC0143: made a new session key, %s", path);
+    return APR_SUCCESS;
+}
+
+static apr_status_t read_key(kc_secret *key, const char *path, apr_pool_t *pool, apr_pool_t *ptemp)
+{
+    apr_file_t *file;
+    char *text = apr_palloc(pool, KEY_MAX);
+    apr_status_t rv =
+        apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_OS_DEFAULT, ptemp);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_file_read_full(file, text, KEY_MAX, &key->len);
+    apr_file_close(file);
+    key->bytes = (const unsigned char *)text;
+    return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+}
+
+apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, apr_pool_t *pool,
+                          apr_pool_t *ptemp)
+{
+    const char *path = apr_pstrcat(ptemp, state_dir, "/session.key", NULL);
+    apr_status_t rv = apr_dir_make_recursive(
+        state_dir, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, ptemp);
+
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
+        return say(s, rv, "KC0144", "cannot create the folder", state_dir);
+    }
+    rv = read_key(key, path, pool, ptemp);
+    if (APR_STATUS_IS_ENOENT(rv)) {
+        rv = make_key(path, s, ptemp);
+        if (rv == APR_SUCCESS) {
+            rv = read_key(key, path, pool, ptemp);
+        } else {
+            return rv;
+        }
+    }
+    if (rv != APR_SUCCESS) {
+        return say(s, rv, "KC0145", "cannot read", path);
+    }
+    if (key->len < 32) {
+        return say(s, APR_EINVAL, "KC0146", "fewer than 32 bytes in", path);
+    }
+    return APR_SUCCESS;
+}

@@ -1,0 +1,43 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/* What runs in the background: one child at a time keeps metadata and keys fresh for all. */
+
+#include <apr_optional.h>
+#include <mod_watchdog.h>
+
+#include "httpd/module.h"
+
+static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+{
+    if (state == AP_WATCHDOG_STATE_RUNNING) {
+        kc_sites_refresh(data, pool);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t kc_watchdog_register(apr_pool_t *pconf, server_rec *s)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    ap_watchdog_t *watchdog;
+    apr_status_t rv;
+
+    if (!get_instance || !register_callback) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     "KC0153: mod_watchdog is not loaded; the first login of a child will wait "
+                     "for Keycloak's metadata");
+        return APR_SUCCESS;
+    }
+    /* A singleton: whatever the number of children, one of them asks. */
+    rv = get_instance(&watchdog, "_kcauth_", 0, 1, pconf);
+    if (rv == APR_SUCCESS) {
+        rv = register_callback(watchdog, apr_time_from_sec(1), s, tick);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
+                     "KC0154: mod_watchdog takes no callback");
+    }
+    return rv;
+}
