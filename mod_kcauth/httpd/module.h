@@ -27,7 +27,8 @@
 #include "oidc/oidc.h"
 #include "session/session.h"
 
-extern module AP_MODULE_DECLARE_DATA kcauth_module;
+/** The one name that the .so exports. */
+extern module AP_MODULE_DECLARE_DATA __attribute__((visibility("default"))) kcauth_module;
 
 #define KC_AUTH_TYPE "Keycloak"
 
