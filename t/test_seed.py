@@ -52,13 +52,19 @@ def test_setup_create_client_roles(demo_realm):
     ("in userinfo", {"userinfo__token__claim": "true"}),
     ("in both", {"id__token__claim": "true", "userinfo__token__claim": "true"}),
     ("in the ID token only", {"id__token__claim": "true", "access__token__claim": "false"}),
-    ("in userinfo only", {"userinfo__token__claim": "true", "access__token__claim": "false"}),
 ])
 def test_setup_mapper_of_client_roles_is_not_needed(realm, new_httpd, places):
     realm.change_mapper("roles", "client roles", **places)
     httpd = new_httpd(provider=realm)
     let_in(Person("alice").login(httpd.url("/admin/")))
     refused(Person("bob").login(httpd.url("/admin/")), httpd, 401, "KC08..")
+
+
+def test_setup_roles_in_userinfo_alone_are_found_there(realm, new_httpd):
+    realm.change_mapper("roles", "client roles", access__token__claim="false",
+                        userinfo__token__claim="true")
+    httpd = new_httpd(provider=realm, KCAuthUserInfo="on")
+    let_in(Person("alice").login(httpd.url("/admin/")))
 
 
 @pytest.mark.parametrize("name", ["alice", "bob", "carol", "dave"])
@@ -311,7 +317,7 @@ def test_route_role_missing_is_401_and_says_which(demo):
 
 
 def test_route_role_missing_is_403_where_httpd_is_told_so(realm, new_httpd):
-    httpd = new_httpd("AuthzSendForbiddenOnFailure On\n" + PAGES.replace(
+    httpd = new_httpd(PAGES.replace(
         "Require kc-role admin", "Require kc-role admin\n    AuthzSendForbiddenOnFailure On"),
         provider=realm)
     answer = refused(Person("bob").login(httpd.url("/admin/")), httpd, 403, "KC08..")
@@ -383,7 +389,7 @@ def test_session_keeps_the_id_token_for_logout_encrypted(demo):
 def test_session_single_role_counts_as_a_list_of_one(realm, new_httpd):
     realm.change_mapper("roles", "client roles", access__token__claim="false")
     realm.add_mapper("oidc-hardcoded-claim-mapper", claim__name="resource_access.webapp.roles",
-                     claim__value="admin", jsonType__label="String", access__token__claim="true")
+                     claim__value="admin", jsonType__label="String", id__token__claim="true")
     httpd = new_httpd(provider=realm)
     assert seen(Person("carol").login(httpd.url("/protected/show")))["KC_ROLES"] == "admin"
 

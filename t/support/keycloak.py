@@ -227,7 +227,8 @@ class Realm:
     # What happened
 
     def keep_events(self):
-        self.set(eventsEnabled=True)
+        self.set(eventsEnabled=True, enabledEventTypes=[
+            "CODE_TO_TOKEN", "CODE_TO_TOKEN_ERROR", "USER_INFO_REQUEST"])
 
     def events(self, kind):
         """What Keycloak notes of logins and calls, the newest first; see keep_events."""

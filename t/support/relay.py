@@ -2,7 +2,6 @@
 
 import http.client
 import http.server
-import socket
 import threading
 
 from support.net import free_port
@@ -60,8 +59,7 @@ class Relay:
 
 def _handler(relay):
     class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+        # HTTP/1.0: no connection is kept, so that after stop() nobody is served.
         def _serve(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or None
             status, headers, answer = relay.forward(self.command, self.path,
@@ -71,9 +69,6 @@ def _handler(relay):
                 answer = trouble(answer)
             if trouble != "close":
                 self._send(status, headers, answer, len(answer) // 2 if trouble == "cut" else None)
-            if trouble in ("close", "cut"):
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
 
         do_GET = do_POST = _serve
 
