@@ -118,7 +118,7 @@ const char *kc_cookie_get(request_rec *r, const kc_cookie *cookie, apr_size_t *l
 /* --- out ------------------------------------------------------------------------------------------------- */
 
 static void send_part(request_rec *r, const kc_cookie *cookie, unsigned part, const char *value,
-                 const char *age)
+                      const char *age)
 {
     /* err_headers_out: they go out with redirects and errors too. */
     apr_table_addn(r->err_headers_out, "Set-Cookie",
@@ -147,23 +147,25 @@ static void clear_from(request_rec *r, const kc_cookie *cookie, unsigned part)
 apr_status_t kc_cookie_set(request_rec *r, const kc_cookie *cookie, const char *value,
                            apr_size_t len)
 {
+    const char *age = cookie->max_age ? apr_psprintf(r->pool, "; Max-Age=%d", cookie->max_age) : "";
     unsigned part, parts = (unsigned)((len + 2 + KC_COOKIE_PART - 1) / KC_COOKIE_PART);
 
     if (parts > KC_COOKIE_PARTS) {
         return APR_ENOSPC;
     }
     if (len <= KC_COOKIE_PART) {
-        send_part(r, cookie, 1, apr_pstrmemdup(r->pool, value, len), "");
+        send_part(r, cookie, 1, apr_pstrmemdup(r->pool, value, len), age);
         clear_from(r, cookie, 2);
         return APR_SUCCESS;
     }
-    send_part(r, cookie, 1, apr_psprintf(r->pool, "%u.%.*s", parts, KC_COOKIE_PART - 2, value), "");
+    send_part(r, cookie, 1, apr_psprintf(r->pool, "%u.%.*s", parts, KC_COOKIE_PART - 2, value),
+              age);
     value += KC_COOKIE_PART - 2;
     len -= KC_COOKIE_PART - 2;
     for (part = 2; part <= parts; part++) {
         apr_size_t some = len > KC_COOKIE_PART ? KC_COOKIE_PART : len;
 
-        send_part(r, cookie, part, apr_pstrmemdup(r->pool, value, some), "");
+        send_part(r, cookie, part, apr_pstrmemdup(r->pool, value, some), age);
         value += some;
         len -= some;
     }

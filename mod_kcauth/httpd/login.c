@@ -14,7 +14,7 @@ kc_cookie kc_login_cookie(request_rec *r, const kc_site *site, unsigned slot)
     /* form_post comes back as a POST from another site, with which browsers send SameSite=None alone. */
     int foreign = *site->conf->response_mode && kc_request_is_https(r, site);
     kc_cookie cookie = {apr_psprintf(r->pool, "%s_state_%u", site->conf->cookie_name, slot),
-                        site->callback_path, foreign ? "None" : "Lax"};
+                        site->callback_path, foreign ? "None" : "Lax", KC_LOGIN_LIFETIME};
 
     return cookie;
 }
@@ -56,11 +56,15 @@ static apr_status_t keep_state(request_rec *r, const kc_site *site, kc_login_sta
     return text ? kc_cookie_set(r, &cookie, text, strlen(text)) : APR_EGENERAL;
 }
 
-static const char *scope_of(request_rec *r, const kc_site *site)
+/* Keycloak gives roles by a scope of that name; a provider that lists its scopes without it would refuse it. */
+static const char *scope_of(request_rec *r, const kc_site *site, const kc_metadata *metadata)
 {
     const kc_dir_conf *dir = kc_dir_conf_of(r);
 
-    return dir->scope ? dir->scope : site->conf->scope;
+    if (dir->scope || site->conf->scope) {
+        return dir->scope ? dir->scope : site->conf->scope;
+    }
+    return metadata->scope_roles ? "openid profile email roles" : "openid profile email";
 }
 
 int kc_login_start(request_rec *r, const char *target, unsigned attempt)
@@ -91,7 +95,7 @@ int kc_login_start(request_rec *r, const char *target, unsigned attempt)
     client.id = site->conf->client_id;
     client.redirect_uri =
         apr_pstrcat(r->pool, kc_request_origin(r, site), site->callback_path, NULL);
-    request.scope = scope_of(r, site);
+    request.scope = scope_of(r, site, view.metadata);
     request.state = apr_psprintf(r->pool, "%x%s", slot, state.id);
     request.nonce = state.nonce;
     request.code_verifier = state.verifier;

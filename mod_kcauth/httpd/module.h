@@ -225,13 +225,14 @@ typedef struct kc_cookie {
     const char *name; /**< without prefix and part number */
     const char *path; /**< "/" makes it __Host- on https, another one __Secure- */
     const char *samesite;
+    int max_age; /**< seconds; 0: until the browser closes */
 } kc_cookie;
 
 /** The value of one cookie of the request as length-bounded text, parts joined; NULL when absent or over the bounds. */
 const char *kc_cookie_get(request_rec *r, const kc_cookie *cookie, apr_size_t *len);
 
 /**
- * Sets it for the browser's session, in as many parts as it needs, and removes parts that the browser still holds.
+ * Sets it, in as many parts as it needs, and removes parts that the browser still holds.
  * @return APR_ENOSPC when it needs more than KC_COOKIE_PARTS; nothing is set then
  */
 apr_status_t kc_cookie_set(request_rec *r, const kc_cookie *cookie, const char *value,

@@ -95,47 +95,46 @@ int kc_request_is_canonical(request_rec *r, const kc_site *site)
 
 const char *kc_request_target(request_rec *r)
 {
-    const char *target;
+    const char *line, *target;
 
     r = kc_request_initial(r);
-    target = apr_uri_unparse(r->pool, &r->parsed_uri,
-                             APR_URI_UNP_OMITSITEPART | APR_URI_UNP_REVEALPASSWORD);
-    target = kc_url_local_target(r->pool, target);
-    if (!strcmp(target, "/") && r->parsed_uri.path) {
+    line = r->unparsed_uri ? r->unparsed_uri : "/";
+    if (*line != '/') { /* GET http://host/path: only the path is ours */
+        const char *host = strstr(line, "://");
+        const char *path = host ? strchr(host + 3, '/') : NULL;
+
+        line = path ? path : "/";
+    }
+    target = kc_url_local_target(r->pool, line);
+    if (!strcmp(target, "/")) {
         /* Too long to come back to with its query: then to the page itself. */
-        target = kc_url_local_target(r->pool, r->parsed_uri.path);
+        target = kc_url_local_target(r->pool, apr_pstrmemdup(r->pool, line, strcspn(line, "?#")));
     }
     return target;
 }
 
 /* --- who asks, and how --------------------------------------------------------------------------------- */
 
-/* Whether a media range has q=0, which takes it back. */
-static int is_refused(const char *parameters)
+/* Whether one range of an Accept header takes HTML: its name, and no q=0 that takes it back (RFC 9110 section 12.5.1). */
+static int takes_html(const char *range)
 {
-    const char *q = ap_strcasestr(parameters, "q=");
+    apr_size_t len = strcspn(range, "; \t");
+    const char *q = ap_strcasestr(range + len, "q=");
 
-    if (!q || q[2] != '0') {
+    if (!(len == 3 && !memcmp(range, "*/*", 3)) &&
+        !(len == 9 && !ap_cstr_casecmpn(range, "text/html", 9))) {
         return 0;
     }
-    for (q += 3; *q == '.' || *q == '0'; q++) {
-    }
-    return !*q || *q == ';' || *q == ' ';
+    return !q || q[2] != '0' || q[3 + strspn(q + 3, ".0")];
 }
 
 static int accepts_html(request_rec *r, const char *accept)
 {
-    const char *range;
+    while (*accept) {
+        const char *range = ap_getword(r->pool, &accept, ',');
 
-    while (*accept && (range = ap_get_token(r->pool, &accept, 1)) != NULL) {
-        if ((!strncmp(range, "*/*", 3) || !ap_cstr_casecmpn(range, "text/html", 9)) &&
-            !is_refused(range)) {
+        if (takes_html(range + strspn(range, " \t"))) {
             return 1;
-        }
-        if (*accept == ',') {
-            accept++;
-        } else if (!*range) {
-            break;
         }
     }
     return 0;

@@ -10,7 +10,7 @@ enum { WRITE_INTERVAL = 60 }; /* seconds between two writings of "last seen" */
 
 static kc_cookie session_cookie(const kc_site *site)
 {
-    kc_cookie cookie = {site->conf->cookie_name, "/", site->conf->cookie_samesite};
+    kc_cookie cookie = {site->conf->cookie_name, "/", site->conf->cookie_samesite, 0};
 
     return cookie;
 }
@@ -18,7 +18,7 @@ static kc_cookie session_cookie(const kc_site *site)
 static kc_cookie id_token_cookie(request_rec *r, const kc_site *site)
 {
     kc_cookie cookie = {apr_pstrcat(r->pool, site->conf->cookie_name, "_id", NULL),
-                        site->logout_path, "Lax"};
+                        site->logout_path, "Lax", 0};
 
     return cookie;
 }

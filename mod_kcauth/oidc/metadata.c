@@ -124,6 +124,7 @@ static apr_status_t read_capabilities(kc_metadata *metadata, const reading *in)
 {
     const json_t *methods = kc_member(in->document, "token_endpoint_auth_methods_supported");
     const json_t *iss = kc_member(in->document, "authorization_response_iss_parameter_supported");
+    const json_t *scopes = kc_member(in->document, "scopes_supported");
 
     if (methods && !json_is_array(methods)) {
         return kc_fail(
@@ -138,6 +139,7 @@ static apr_status_t read_capabilities(kc_metadata *metadata, const reading *in)
     metadata->auth_basic = !methods || kc_json_holds(methods, "client_secret_basic");
     metadata->auth_post = kc_json_holds(methods, "client_secret_post") != 0;
     metadata->iss_parameter = json_is_true(iss);
+    metadata->scope_roles = !scopes || kc_json_holds(scopes, "roles");
     return APR_SUCCESS;
 }
 

@@ -25,6 +25,7 @@ typedef struct kc_metadata {
     unsigned iss_parameter : 1;       /**< RFC 9207: every authorization response carries iss */
     unsigned auth_basic : 1; /**< client_secret_basic is allowed (so too when nothing is said) */
     unsigned auth_post : 1;  /**< client_secret_post is allowed */
+    unsigned scope_roles : 1;         /**< scope "roles" exists, or nothing is said about scopes */
 } kc_metadata;
 
 /**
