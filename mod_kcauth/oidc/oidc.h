@@ -23,9 +23,9 @@ typedef struct kc_metadata {
     const char *end_session_endpoint; /**< or NULL */
     kc_alg_set algs;                  /**< those listed for ID tokens that we verify; not empty */
     unsigned iss_parameter : 1;       /**< RFC 9207: every authorization response carries iss */
-    unsigned auth_basic : 1; /**< client_secret_basic is allowed (so too when nothing is said) */
-    unsigned auth_post : 1;  /**< client_secret_post is allowed */
-    unsigned scope_roles : 1;         /**< scope "roles" exists, or nothing is said about scopes */
+    unsigned auth_basic : 1;  /**< client_secret_basic is allowed (so too when nothing is said) */
+    unsigned auth_post : 1;   /**< client_secret_post is allowed */
+    unsigned scope_roles : 1; /**< scope "roles" exists, or nothing is said about scopes */
 } kc_metadata;
 
 /**

@@ -138,6 +138,15 @@ static void test_authentication_methods(void **state)
     refused("KC0230", "{\"authorization_response_iss_parameter_supported\": \"true\"}", *state);
 }
 
+static void test_scope_roles(void **state)
+{
+    assert_int_equal(believed("{}", *state)->scope_roles, 1);
+    assert_int_equal(
+        believed("{\"scopes_supported\": [\"openid\", \"roles\"]}", *state)->scope_roles, 1);
+    assert_int_equal(believed("{\"scopes_supported\": [\"openid\"]}", *state)->scope_roles, 0);
+    assert_int_equal(believed("{\"scopes_supported\": \"openid\"}", *state)->scope_roles, 0);
+}
+
 static void test_issuer(void **state)
 {
     const char *slashed = changed("{\"issuer\": \"" ISSUER "/\"}", *state);
@@ -210,15 +219,11 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_members),
-        UNIT_TEST(test_algorithms_are_those_of_both),
-        UNIT_TEST(test_optional_members),
-        UNIT_TEST(test_authentication_methods),
-        UNIT_TEST(test_issuer),
-        UNIT_TEST(test_endpoints),
-        UNIT_TEST(test_plain_http),
-        UNIT_TEST(test_internal_origin),
-        UNIT_TEST(test_text),
+        UNIT_TEST(test_members),          UNIT_TEST(test_algorithms_are_those_of_both),
+        UNIT_TEST(test_optional_members), UNIT_TEST(test_authentication_methods),
+        UNIT_TEST(test_scope_roles),      UNIT_TEST(test_issuer),
+        UNIT_TEST(test_endpoints),        UNIT_TEST(test_plain_http),
+        UNIT_TEST(test_internal_origin),  UNIT_TEST(test_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
