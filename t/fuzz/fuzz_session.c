@@ -1,0 +1,58 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/* The session record: whatever the bytes, a reader stays inside them. */
+
+#include "fuzz.h"
+#include "session/session.h"
+
+static void touch_list(const kc_names *list)
+{
+    apr_size_t at = 0, len;
+    unsigned count = 0;
+    const char *name;
+
+    while ((name = kc_names_next(list, &at, &len))) {
+        FUZZ_PROMISE(strlen(name) <= len);
+        FUZZ_PROMISE(kc_names_have(list, name, len));
+        if (++count == 100) {
+            return;
+        }
+    }
+    FUZZ_PROMISE(count == list->count && at == list->len);
+    kc_names_have_pair(list, "app", 3, "admin", 5);
+}
+
+/* What was read is written and read again: nothing is lost. */
+static void write_again(const kc_session *session, size_t size)
+{
+    apr_size_t len = kc_session_length(session);
+    unsigned char *record = malloc(len);
+    kc_session again;
+
+    FUZZ_PROMISE(record && len > 0 && len <= size);
+    kc_session_write(session, record);
+    FUZZ_PROMISE(kc_session_read(&again, record, len) == APR_SUCCESS);
+    FUZZ_PROMISE(strcmp(again.sub, session->sub) == 0);
+    FUZZ_PROMISE(strcmp(again.roles_from, session->roles_from) == 0);
+    FUZZ_PROMISE(again.expires == session->expires && again.mark == session->mark);
+    FUZZ_PROMISE(again.roles.count == session->roles.count);
+    FUZZ_PROMISE(again.groups.len == session->groups.len);
+    free(record);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const kc_session zero;
+    kc_session session;
+
+    if (kc_session_read(&session, data, size) != APR_SUCCESS) {
+        FUZZ_PROMISE(memcmp(&session, &zero, sizeof(zero)) == 0);
+        return 0;
+    }
+    touch_list(&session.roles);
+    touch_list(&session.realm_roles);
+    touch_list(&session.other_roles);
+    touch_list(&session.groups);
+    write_again(&session, size);
+    return 0;
+}
