@@ -19,7 +19,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_post_read_request(kc_strip_spoofed, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(kc_endpoint_translate, NULL, mappers, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(kc_endpoint_map, NULL, mappers, APR_HOOK_REALLY_FIRST);
-    ap_hook_check_access_ex(kc_endpoint_access, NULL, NULL, APR_HOOK_FIRST,
+    ap_hook_check_access_ex(kc_access, NULL, NULL, APR_HOOK_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authn(kc_authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(kc_note_auth_failure, NULL, NULL, APR_HOOK_MIDDLE);

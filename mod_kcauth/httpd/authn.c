@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* check_user_id: a session becomes r->user; without one there is a challenge. */
+/* Access and authentication: a session becomes r->user; without one there is a challenge. */
 
 #include <apr_strings.h>
 
@@ -41,6 +41,24 @@ static int challenge(request_rec *r, const kc_site *site)
     return kc_login_start(r, kc_request_target(r), 0);
 }
 
+/*
+ * Our endpoints are open to everyone. On pages of ours the environment is filled before any Require line is read: mod_authz_core asks
+ * `Require expr` before it asks who it is.
+ */
+int kc_access(request_rec *r)
+{
+    const kc_request *request = ap_get_module_config(r->request_config, &kcauth_module);
+    const kc_session *session;
+
+    if (request && request->endpoint) {
+        return OK;
+    }
+    if (kc_site_of(r->server) && kc_request_is_ours(r) && (session = kc_session_of(r)) != NULL) {
+        kc_identity_export(r, session);
+    }
+    return DECLINED;
+}
+
 int kc_authenticate(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
@@ -64,7 +82,6 @@ int kc_authenticate(request_rec *r)
     }
     r->user = apr_pstrdup(r->pool, session->username);
     r->ap_auth_type = KC_AUTH_TYPE;
-    kc_identity_export(r, session);
     return OK;
 }
 

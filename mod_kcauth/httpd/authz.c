@@ -147,8 +147,7 @@ static authz_status refuse(request_rec *r, const kc_requirement *requirement)
 
     if (!request->refused) {
         request->refused = requirement;
-        apr_table_setn(r->subprocess_env, "KC_MISSING_ROLE",
-                       APR_ARRAY_IDX(requirement->roles, 0, kc_role).name);
+        kc_page_denial(r, APR_ARRAY_IDX(requirement->roles, 0, kc_role).name);
     }
     if (r->main) {
         kc_denial_report(r); /* a part of a page is not logged when the request ends */
@@ -245,9 +244,9 @@ void kc_denial_report(request_rec *r)
     request->reported = 1;
     ap_log_rerror(
         APLOG_MARK, APLOG_WARNING, 0, r,
-        "KC0801: %.100s (%.100s) is refused %s by \"%s\"%s; holds of client %s: %s; realm: %s; "
-        "other "
-        "clients: %s; groups: %s; read from: %s; to allow it, %s (ref %s)",
+        KC_DENIED ": %.100s (%.100s) is refused %s by \"%s\"%s; holds of client %s: %s; realm: %s; "
+                  "other "
+                  "clients: %s; groups: %s; read from: %s; to allow it, %s (ref %s)",
         session->username, session->sub, r->uri, line->line,
         request->refused ? "" : ", which holds, so a negative line does not", site->conf->client_id,
         listed(r->pool, &session->roles, ", "), listed(r->pool, &session->realm_roles, ", "),

@@ -6,6 +6,9 @@
 
 #include <apr_strings.h>
 
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
 #include "httpd/module.h"
 
 #define WELL_KNOWN "/.well-known/openid-configuration"
@@ -174,19 +177,21 @@ static const char *set_ca_file(cmd_parms *cmd, void *dir, const char *arg)
 {
     const char *what = set_file(cmd, dir, arg);
     const char *path = kc_server_conf_of(cmd->server)->ca_file;
-    apr_finfo_t info;
-    apr_status_t rv;
-    char why[120];
+    BIO *file;
+    X509 *first;
 
     if (what) {
         return what;
     }
-    rv = apr_stat(&info, path, APR_FINFO_TYPE, cmd->temp_pool);
-    if (rv != APR_SUCCESS) {
+    file = BIO_new_file(path, "r");
+    first = file ? PEM_read_bio_X509(file, NULL, NULL, NULL) : NULL;
+    BIO_free(file);
+    if (!first) {
+        ERR_clear_error();
         return wrong(cmd, "KC0120",
-                     apr_psprintf(cmd->temp_pool, "cannot read %s: %s", path,
-                                  apr_strerror(rv, why, sizeof(why))));
+                     apr_psprintf(cmd->temp_pool, "cannot read a PEM certificate from %s", path));
     }
+    X509_free(first);
     return NULL;
 }
 

@@ -57,11 +57,6 @@ int kc_endpoint_map(request_rec *r)
     return endpoint_of(r) ? OK : DECLINED;
 }
 
-int kc_endpoint_access(request_rec *r)
-{
-    return endpoint_of(r) ? OK : DECLINED;
-}
-
 int kc_endpoint_handler(request_rec *r)
 {
     const kc_endpoint *endpoint = endpoint_of(r);

@@ -83,8 +83,8 @@ static const char *joined(apr_pool_t *pool, const kc_names *names)
     return text;
 }
 
-/* A claim may hold what would end a header's line. */
-static const char *header_value(apr_pool_t *pool, const char *value)
+/* A claim may hold what would end a header's line, or a line of what an application writes. */
+static const char *one_line(apr_pool_t *pool, const char *value)
 {
     const char *c;
     char *clean, *to;
@@ -108,11 +108,12 @@ static void tell(request_rec *r, int how, const export_name *name, const char *v
     if (!*value) {
         return;
     }
+    value = one_line(r->pool, value);
     if (how & KC_EXPORT_ENV) {
         apr_table_setn(r->subprocess_env, name->variable, value);
     }
     if (how & KC_EXPORT_HEADERS) {
-        apr_table_setn(r->headers_in, name->header, header_value(r->pool, value));
+        apr_table_setn(r->headers_in, name->header, value);
     }
 }
 
@@ -205,8 +206,8 @@ int kc_fixups(request_rec *r)
 
     if (request) {
         request->admitted = 1;
-        if (request->refused) { /* one of several Require lines; another one held */
-            apr_table_unset(r->subprocess_env, "KC_MISSING_ROLE");
+        if (request->refused) { /* by one of several Require lines; another one held */
+            kc_page_withdraw(r);
         }
         if (request->endpoint) {
             return DECLINED;

@@ -30,6 +30,8 @@
 /** The one name that the .so exports. */
 extern module AP_MODULE_DECLARE_DATA __attribute__((visibility("default"))) kcauth_module;
 
+APLOG_USE_MODULE(kcauth);
+
 #define KC_AUTH_TYPE "Keycloak"
 
 /* --- configuration (directives.c, config.c) ---------------------------------------------------- */
@@ -264,14 +266,14 @@ const char *kc_session_id_token(request_rec *r);
 
 /* --- hooks, in the order a request meets them --------------------------------------------------------------- */
 
-int kc_strip_spoofed(request_rec *r);      /* post_read_request: identity.c */
-int kc_endpoint_translate(request_rec *r); /* translate_name: endpoints.c */
-int kc_endpoint_map(request_rec *r);       /* map_to_storage: endpoints.c */
-int kc_endpoint_access(request_rec *r);    /* access_checker_ex: endpoints.c */
-int kc_authenticate(request_rec *r);       /* check_user_id: authn.c */
-int kc_fixups(request_rec *r);             /* fixups, first: identity.c */
-int kc_fixups_proxied(request_rec *r);     /* fixups, last: identity.c */
-int kc_endpoint_handler(request_rec *r);   /* handler: endpoints.c */
+int kc_strip_spoofed(request_rec *r);                            /* post_read_request: identity.c */
+int kc_endpoint_translate(request_rec *r);                       /* translate_name: endpoints.c */
+int kc_endpoint_map(request_rec *r);                             /* map_to_storage: endpoints.c */
+int kc_access(request_rec *r);                                   /* access_checker_ex: authn.c */
+int kc_authenticate(request_rec *r);                             /* check_user_id: authn.c */
+int kc_fixups(request_rec *r);                                   /* fixups, first: identity.c */
+int kc_fixups_proxied(request_rec *r);                           /* fixups, last: identity.c */
+int kc_endpoint_handler(request_rec *r);                         /* handler: endpoints.c */
 int kc_note_auth_failure(request_rec *r, const char *auth_type); /* note_auth_failure: authn.c */
 void kc_page_insert(request_rec *r);                             /* insert_error_filter: pages.c */
 int kc_log_denial(request_rec *r);                               /* log_transaction: authz.c */
@@ -312,8 +314,14 @@ int kc_refuse(request_rec *r, const kc_error *err, const char *target);
 /** The 401 for scripts: JSON that names the login URL. */
 int kc_refuse_script(request_rec *r, const kc_site *site);
 
-/** A page in preparation for a status, without a log line; its reference is new. */
-kc_page *kc_page_make(request_rec *r, int status, kc_fault fault, const char *id);
+/** The id of a denial by a Require line. */
+#define KC_DENIED "KC0801"
+
+/** Prepares the page of a denial, before it is known whether another line lets the person in. */
+void kc_page_denial(request_rec *r, const char *missing_role);
+
+/** Takes it back. */
+void kc_page_withdraw(request_rec *r);
 
 /** Logs a denial by a Require line, once. */
 void kc_denial_report(request_rec *r);

@@ -5,6 +5,8 @@
  * be given another text (ap_custom_response): ours is put there at the last moment, so an ErrorDocument always goes first.
  */
 
+#include <stdlib.h>
+
 #include <apr_strings.h>
 
 #include <openssl/evp.h>
@@ -93,19 +95,33 @@ static const char *error_body(request_rec *r, const kc_page *page)
                 page->retry ? link_to(r, page->retry, "Try again") : "", page);
 }
 
+static const char *denial_text(request_rec *r, const kc_page *page)
+{
+    return page->missing_role
+               ? apr_pstrcat(r->pool, "This page is for people with the role <strong>",
+                             escaped(r, page->missing_role),
+                             "</strong>. Who gives out roles here can give it to you.", NULL)
+               : "Your roles do not open this page.";
+}
+
 static const char *denial_body(request_rec *r, const kc_site *site, const kc_page *page)
 {
-    const char *text =
-        page->missing_role
-            ? apr_pstrcat(r->pool, "This page is for people with the role <strong>",
-                          escaped(r, page->missing_role),
-                          "</strong>. Who gives out roles here can give it to you.", NULL)
-            : "Your roles do not open this page.";
-
-    return html(r, "You may not see this page", text,
+    return html(r, "You may not see this page", denial_text(r, page),
                 apr_pstrcat(r->pool, link_to(r, "/", "Home page"),
                             link_to(r, site->logout_path, "Log in as somebody else"), NULL),
                 page);
+}
+
+static const char *denial_json(request_rec *r, const kc_page *page)
+{
+    json_t *body = json_pack("{s:s, s:s*, s:s, s:s}", "error", "access_denied", "missing_role",
+                             page->missing_role, "id", page->id, "reference", page->ref);
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    const char *copy = text ? apr_pstrcat(r->pool, text, "\n", NULL) : "{}\n";
+
+    free(text);
+    json_decref(body);
+    return copy;
 }
 
 /* --- how it is delivered ----------------------------------------------------------------------------------- */
@@ -133,15 +149,16 @@ static void deliver(request_rec *r, const char *type, const char *body)
 /* A denial, as mod_authz_core decided it from our providers' words. */
 static void insert_denial(request_rec *r, kc_request *request)
 {
-    kc_page *page = kc_page_make(r, r->status, KC_FAULT_REFUSED, "KC0801");
-
-    page->missing_role = apr_table_get(r->subprocess_env, "KC_MISSING_ROLE");
-    request->page = page;
-    kc_denial_report(r);
-    if (ap_response_code_string(r, ap_index_of_response(r->status))) {
-        return;
+    if (!request->page) { /* a negative line: what holds refuses */
+        kc_page_denial(r, NULL);
     }
-    deliver(r, "text/html; charset=utf-8", denial_body(r, kc_site_of(r->server), page));
+    kc_denial_report(r);
+    if (!kc_request_is_navigation(r)) {
+        deliver(r, "application/json", denial_json(r, request->page));
+    } else if (!ap_response_code_string(r, ap_index_of_response(r->status))) {
+        deliver(r, "text/html; charset=utf-8",
+                denial_body(r, kc_site_of(r->server), request->page));
+    }
 }
 
 void kc_page_insert(request_rec *r)
@@ -181,7 +198,8 @@ void kc_pages_register(apr_pool_t *pool)
 
 /* --- refusing -------------------------------------------------------------------------------------------------- */
 
-kc_page *kc_page_make(request_rec *r, int status, kc_fault fault, const char *id)
+/* Makes the page, and tells an ErrorDocument what it may want to show. */
+static kc_page *make_page(request_rec *r, int status, kc_fault fault, const char *id)
 {
     kc_page *page = apr_pcalloc(r->pool, sizeof(*page));
     const char *ref = kc_random_string(r->pool, 6);
@@ -190,19 +208,41 @@ kc_page *kc_page_make(request_rec *r, int status, kc_fault fault, const char *id
     page->fault = fault;
     page->id = id;
     page->ref = ref ? ref : "none";
+    apr_table_setn(r->subprocess_env, "KC_ERROR_ID", page->id);
+    apr_table_setn(r->subprocess_env, "KC_ERROR_REF", page->ref);
+    kc_request_of(r)->page = page;
     return page;
+}
+
+void kc_page_denial(request_rec *r, const char *missing_role)
+{
+    kc_page *page = make_page(r, 0, KC_FAULT_REFUSED, KC_DENIED);
+
+    page->missing_role = missing_role;
+    apr_table_setn(r->subprocess_env, "KC_ERROR_TEXT", "Your roles do not open this page.");
+    if (missing_role) {
+        apr_table_setn(r->subprocess_env, "KC_MISSING_ROLE", missing_role);
+    }
+}
+
+void kc_page_withdraw(request_rec *r)
+{
+    apr_table_unset(r->subprocess_env, "KC_ERROR_ID");
+    apr_table_unset(r->subprocess_env, "KC_ERROR_REF");
+    apr_table_unset(r->subprocess_env, "KC_ERROR_TEXT");
+    apr_table_unset(r->subprocess_env, "KC_MISSING_ROLE");
+    kc_request_of(r)->page = NULL;
 }
 
 int kc_refuse(request_rec *r, const kc_error *err, const char *target)
 {
     const kc_site *site = kc_site_of(r->server);
     int status = wording_of(err->fault)->status;
-    kc_page *page = kc_page_make(r, status, err->fault, err->id);
+    kc_page *page = make_page(r, status, err->fault, err->id);
     int theirs = err->fault == KC_FAULT_REQUEST || err->fault == KC_FAULT_REFUSED;
 
     ap_log_rerror(APLOG_MARK, theirs ? APLOG_WARNING : APLOG_ERR, 0, r, "%s: %s (ref %s)", err->id,
                   err->text, page->ref);
-    kc_request_of(r)->page = page;
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After", "5");
@@ -211,20 +251,17 @@ int kc_refuse(request_rec *r, const kc_error *err, const char *target)
         page->retry = kc_login_url(r, site, target ? target : "/");
         apr_table_setn(r->subprocess_env, "KC_RETRY_URL", page->retry);
     }
-    apr_table_setn(r->subprocess_env, "KC_ERROR_ID", page->id);
-    apr_table_setn(r->subprocess_env, "KC_ERROR_REF", page->ref);
     apr_table_setn(r->subprocess_env, "KC_ERROR_TEXT", wording_of(err->fault)->text);
     return status;
 }
 
 int kc_refuse_script(request_rec *r, const kc_site *site)
 {
-    kc_page *page = kc_page_make(r, HTTP_UNAUTHORIZED, KC_FAULT_REQUEST, "KC0163");
+    kc_page *page = make_page(r, HTTP_UNAUTHORIZED, KC_FAULT_REQUEST, "KC0163");
     const char *login =
         apr_pstrcat(r->pool, kc_request_origin(r, site), site->conf->path, "/login", NULL);
 
     page->json = 1;
-    kc_request_of(r)->page = page;
     /* A script wants JSON whatever the ErrorDocument for people is. */
     ap_custom_response(
         r, HTTP_UNAUTHORIZED,
