@@ -84,9 +84,13 @@ static apr_status_t write_session(request_rec *r, const kc_site *site, const kc_
 {
     kc_cookie cookie = session_cookie(site);
     apr_size_t text_len, len = kc_session_length(session);
-    unsigned char *buf = apr_palloc(r->pool, len);
+    unsigned char *buf;
     char *text;
 
+    if (!len) {
+        return APR_ENOSPC; /* one string is longer than all cookies */
+    }
+    buf = apr_palloc(r->pool, len);
     kc_session_write(session, buf);
     text = kc_seal(site->sessions, buf, len, r->pool, &text_len);
     return text ? kc_cookie_set(r, &cookie, text, text_len) : APR_EGENERAL;
@@ -131,7 +135,7 @@ static void add_names(kc_names_builder *names, const json_t *list)
     }
 }
 
-/* Adds, of a list, what `role` asks to keep: one name, or all. For pairs the client goes before each. */
+/* Adds, of a list, what `role` asks to keep: one name, or all. */
 static void keep_names(kc_names_builder *names, const json_t *list, const kc_role *role)
 {
     const json_t *item;
@@ -141,10 +145,13 @@ static void keep_names(kc_names_builder *names, const json_t *list, const kc_rol
     json_array_foreach(list, i, item)
     {
         const char *name = json_string_value(item);
+        apr_status_t rv = APR_SUCCESS;
 
-        if (name && (all || !strcmp(name, role->name)) &&
-            (role->kind != KC_ROLE_CLIENT || kc_names_add(names, role->client) == APR_SUCCESS) &&
-            kc_names_add(names, name) != APR_SUCCESS) {
+        if (name && (all || !strcmp(name, role->name))) {
+            rv = role->kind == KC_ROLE_CLIENT ? kc_names_add_pair(names, role->client, name)
+                                              : kc_names_add(names, name);
+        }
+        if (rv != APR_SUCCESS) {
             return;
         }
     }

@@ -111,6 +111,20 @@ apr_status_t kc_names_add(kc_names_builder *builder, const char *name)
     return APR_SUCCESS;
 }
 
+apr_status_t kc_names_add_pair(kc_names_builder *builder, const char *first, const char *second)
+{
+    const kc_names_builder before = *builder;
+    apr_status_t rv = kc_names_add(builder, first);
+
+    if (rv == APR_SUCCESS) {
+        rv = kc_names_add(builder, second);
+    }
+    if (rv != APR_SUCCESS) {
+        *builder = before;
+    }
+    return rv;
+}
+
 kc_names kc_names_list(const kc_names_builder *builder)
 {
     kc_names list = {builder->bytes, builder->len, builder->count};

@@ -52,6 +52,10 @@ void kc_names_init(kc_names_builder *builder, apr_pool_t *pool);
 /** APR_EINVAL for a name over 65,535 bytes or a list over 1 MiB; the list is then as before. */
 KC_WARN_UNUSED apr_status_t kc_names_add(kc_names_builder *builder, const char *name);
 
+/** Adds both or, with APR_EINVAL, neither: half a pair would shift all that follow. */
+KC_WARN_UNUSED apr_status_t kc_names_add_pair(kc_names_builder *builder, const char *first,
+                                              const char *second);
+
 /** The list as it stands, pointing into the builder. Adding more makes it stale. */
 kc_names kc_names_list(const kc_names_builder *builder);
 

@@ -93,6 +93,23 @@ static void pairs_stay_pairs(void **state)
     assert_false(have_pair(&names, "x", ""));
 }
 
+static void half_a_pair_is_not_added(void **state)
+{
+    char *too_long = repeat(*state, 'r', 65536);
+    kc_names_builder builder;
+    kc_names names;
+
+    kc_names_init(&builder, *state);
+    assert_int_equal(kc_names_add_pair(&builder, "app", "admin"), APR_SUCCESS);
+    assert_int_equal(kc_names_add_pair(&builder, "app", too_long), APR_EINVAL);
+    assert_int_equal(kc_names_add_pair(&builder, too_long, "admin"), APR_EINVAL);
+    assert_int_equal(kc_names_add_pair(&builder, "other", "reader"), APR_SUCCESS);
+    names = kc_names_list(&builder);
+    assert_int_equal(names.count, 4);
+    assert_true(have_pair(&names, "app", "admin"));
+    assert_true(have_pair(&names, "other", "reader"));
+}
+
 static void grows_and_keeps_all(void **state)
 {
     kc_names_builder builder;
@@ -200,9 +217,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         UNIT_TEST(holds_what_was_added),     UNIT_TEST(holds_nothing_else),
         UNIT_TEST(walks_in_order),           UNIT_TEST(pairs_stay_pairs),
-        UNIT_TEST(grows_and_keeps_all),      UNIT_TEST(long_names_are_refused),
-        UNIT_TEST(long_lists_are_refused),   UNIT_TEST(reads_what_was_written),
-        UNIT_TEST(broken_bytes_are_refused),
+        UNIT_TEST(half_a_pair_is_not_added), UNIT_TEST(grows_and_keeps_all),
+        UNIT_TEST(long_names_are_refused),   UNIT_TEST(long_lists_are_refused),
+        UNIT_TEST(reads_what_was_written),   UNIT_TEST(broken_bytes_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
