@@ -34,7 +34,7 @@ static void register_hooks(apr_pool_t *pool)
     kc_identity_register(pool);
 }
 
-AP_DECLARE_MODULE(kcauth) = {
+module kcauth_module = {
     STANDARD20_MODULE_STUFF, kc_dir_conf_create, /* per-directory configuration */
     kc_dir_conf_merge,                           /* merged with that of the parent directory */
     kc_server_conf_create,                       /* per-server configuration */

@@ -211,13 +211,13 @@ apr_status_t kc_http_global_init(apr_pool_t *pool);
 KC_WARN_UNUSED apr_status_t kc_http_create(kc_http **out, const kc_http_options *options,
                                            apr_pool_t *pool);
 
-/** The error's id when the connection was cut after a request was sent: whether it was acted upon is not known. */
+/** The error's id when the connection was cut: the request may have been acted upon, or not. */
 #define KC_HTTP_CUT "KC0204"
 
 /**
  * One request, one answer. Redirects are not followed, answers over 1 MiB are refused, TLS is
  * verified, proxies from the environment are not used. A POST that was cut is not sent again on
- * another connection. Any thread may call.
+ * another connection (KC_HTTP_CUT). Any thread may call.
  * @return APR_SUCCESS for any HTTP status; else *err says why, fault AWAY (no connection, cut, no
  *         time), PROVIDER (too big, broken, certificate refused) or CONFIG (bad URL or CA file)
  */

@@ -15,8 +15,9 @@
 #include <curl/curl.h>
 #include <string.h>
 
-/* Bytes of an answer's body; its header may have as many. */
-#define MAX_ANSWER (1024 * 1024)
+/* Bytes of an answer. Of the header, far less than where libcurl itself gives up. */
+#define MAX_BODY   (1024 * 1024)
+#define MAX_HEADER (64 * 1024)
 
 /* A token answer or a discovery document fits in without growing. */
 #define FIRST_ROOM (8 * 1024)
@@ -40,6 +41,7 @@ typedef struct transfer {
     char *body;         /* of the answer */
     apr_size_t len, room;
     apr_size_t header_len;
+    int header_whole; /* its empty line was seen */
     char reason[CURL_ERROR_SIZE];
 } transfer;
 
@@ -73,13 +75,21 @@ static int on_rewind(void *baton, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_FAIL;
 }
 
+/*
+ * Takes one line of the header. Libcurl is content when the connection ends in the middle of it, so
+ * we look for the empty line ourselves; a status line begins anew, since 1xx answers come before.
+ */
 static size_t on_header(char *data, size_t size, size_t count, void *baton)
 {
     transfer *call = baton;
 
-    (void)data;
+    if (size * count >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+        call->header_whole = 0;
+    } else if (size * count > 0 && (*data == '\r' || *data == '\n')) {
+        call->header_whole = 1;
+    }
     call->header_len += size * count;
-    return call->header_len > MAX_ANSWER ? 0 : size * count;
+    return call->header_len > MAX_HEADER ? 0 : size * count;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *baton)
@@ -87,7 +97,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *baton)
     transfer *call = baton;
     apr_size_t len = size * count;
 
-    if (len > MAX_ANSWER - call->len) {
+    if (len > MAX_BODY - call->len) {
         return 0;
     }
     if (call->len + len >= call->room) {
@@ -275,6 +285,9 @@ static CURLcode perform(CURL *curl, const kc_http_options *options, transfer *ca
                     (long)apr_time_as_msec(options->connect_timeout))) {
         code = curl_easy_perform(curl);
     }
+    if (code == CURLE_OK && !call->header_whole) {
+        code = CURLE_PARTIAL_FILE;
+    }
     /* Closing the connection, some day, must not write into a buffer that is gone. */
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
     curl_slist_free_all(headers);
@@ -324,7 +337,7 @@ static apr_status_t explain(CURLcode code, const transfer *call, kc_error *err)
     case CURLE_WRITE_ERROR:
         fault = KC_FAULT_PROVIDER;
         id = "KC0205";
-        reason = "the answer is over 1 MiB";
+        reason = "the answer is over 1 MiB, or its header over 64 KiB";
         break;
     case CURLE_UNSUPPORTED_PROTOCOL: /* of the answer: the URL was looked at before */
     case CURLE_WEIRD_SERVER_REPLY:

@@ -200,18 +200,29 @@ static int answers_by(request_rec *r, const kc_site *site)
     return HTTP_METHOD_NOT_ALLOWED;
 }
 
+/* The access log writes r->the_request: a code has no place there, spent or not. */
+static void keep_out_of_logs(request_rec *r)
+{
+    r->the_request = apr_psprintf(r->pool, "%s %.*s %s", r->method,
+                                  (int)strcspn(r->unparsed_uri, "?"), r->unparsed_uri, r->protocol);
+    r->args = NULL;
+}
+
 int kc_callback_handler(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
     apr_table_t *parameters;
     callback back = {0};
+    apr_status_t readable;
     int rv = answers_by(r, site);
 
+    readable = rv == OK ? kc_request_parameters(r, &parameters) : APR_SUCCESS;
+    keep_out_of_logs(r);
     if (rv != OK) {
         return rv;
     }
     back.target = "/";
-    if (kc_request_parameters(r, &parameters) != APR_SUCCESS) {
+    if (readable != APR_SUCCESS) {
         kc_error err = {0};
 
         kc_fail(&err, KC_FAULT_REQUEST, "KC0504",

@@ -199,8 +199,10 @@ void kc_pages_register(apr_pool_t *pool)
 /* --- refusing -------------------------------------------------------------------------------------------------- */
 
 /* Makes the page, and tells an ErrorDocument what it may want to show. */
-static kc_page *make_page(request_rec *r, int status, kc_fault fault, const char *id)
+static kc_page *make_page(request_rec *r, int status, kc_fault fault, const char *id,
+                          const char *target)
 {
+    const kc_site *site = kc_site_of(r->server);
     kc_page *page = apr_pcalloc(r->pool, sizeof(*page));
     const char *ref = kc_random_string(r->pool, 6);
 
@@ -210,13 +212,17 @@ static kc_page *make_page(request_rec *r, int status, kc_fault fault, const char
     page->ref = ref ? ref : "none";
     apr_table_setn(r->subprocess_env, "KC_ERROR_ID", page->id);
     apr_table_setn(r->subprocess_env, "KC_ERROR_REF", page->ref);
+    if (site) {
+        page->retry = kc_login_url(r, site, target);
+        apr_table_setn(r->subprocess_env, "KC_RETRY_URL", page->retry);
+    }
     kc_request_of(r)->page = page;
     return page;
 }
 
 void kc_page_denial(request_rec *r, const char *missing_role)
 {
-    kc_page *page = make_page(r, 0, KC_FAULT_REFUSED, KC_DENIED);
+    kc_page *page = make_page(r, 0, KC_FAULT_REFUSED, KC_DENIED, kc_request_target(r));
 
     page->missing_role = missing_role;
     apr_table_setn(r->subprocess_env, "KC_ERROR_TEXT", "Your roles do not open this page.");
@@ -230,15 +236,15 @@ void kc_page_withdraw(request_rec *r)
     apr_table_unset(r->subprocess_env, "KC_ERROR_ID");
     apr_table_unset(r->subprocess_env, "KC_ERROR_REF");
     apr_table_unset(r->subprocess_env, "KC_ERROR_TEXT");
+    apr_table_unset(r->subprocess_env, "KC_RETRY_URL");
     apr_table_unset(r->subprocess_env, "KC_MISSING_ROLE");
     kc_request_of(r)->page = NULL;
 }
 
 int kc_refuse(request_rec *r, const kc_error *err, const char *target)
 {
-    const kc_site *site = kc_site_of(r->server);
     int status = wording_of(err->fault)->status;
-    kc_page *page = make_page(r, status, err->fault, err->id);
+    kc_page *page = make_page(r, status, err->fault, err->id, target ? target : "/");
     int theirs = err->fault == KC_FAULT_REQUEST || err->fault == KC_FAULT_REFUSED;
 
     ap_log_rerror(APLOG_MARK, theirs ? APLOG_WARNING : APLOG_ERR, 0, r, "%s: %s (ref %s)", err->id,
@@ -247,17 +253,13 @@ int kc_refuse(request_rec *r, const kc_error *err, const char *target)
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After", "5");
     }
-    if (site) {
-        page->retry = kc_login_url(r, site, target ? target : "/");
-        apr_table_setn(r->subprocess_env, "KC_RETRY_URL", page->retry);
-    }
     apr_table_setn(r->subprocess_env, "KC_ERROR_TEXT", wording_of(err->fault)->text);
     return status;
 }
 
 int kc_refuse_script(request_rec *r, const kc_site *site)
 {
-    kc_page *page = make_page(r, HTTP_UNAUTHORIZED, KC_FAULT_REQUEST, "KC0163");
+    kc_page *page = make_page(r, HTTP_UNAUTHORIZED, KC_FAULT_REQUEST, "KC0163", "/");
     const char *login =
         apr_pstrcat(r->pool, kc_request_origin(r, site), site->conf->path, "/login", NULL);
 
