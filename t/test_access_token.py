@@ -3,8 +3,9 @@
 import time
 
 from support.expect import let_in, login_fails, table
-from support.jose import Key, rsa_key
+from support.jose import Key, b64, rsa_key, unb64
 from support.provider import DROP
+from support.site import MARKER
 
 PROVIDER = "KC0[34].."
 
@@ -45,7 +46,7 @@ def test_expired(httpd, provider, client):
 
 SIGNATURES = [
     ("other-key", {"access_signer": Key("RS256", private=rsa_key("evil")).sign}),
-    ("none", {"access_header": {"alg": "none"}, "access_signer": lambda data: b""}),
+    ("none", {"access_header": {"alg": "none"}, "access_signer": lambda data: b"x"}),
     ("cut", {"access_raw": lambda token: token[:-8]}),
     ("unknown-kid", {"access_header": {"kid": "unknown"}}),
     ("crit", {"access_header": {"crit": ["exp"]}}),
@@ -67,12 +68,20 @@ def test_roles_changed_after_signing(httpd, provider, client):
     provider.lie(access_raw=lambda token: honest.append(token) or token)
     client.login(httpd.url("/protected/"))
     header, payload, signature = honest[0].split(".")
-    from support.jose import b64, unb64
     forged = unb64(payload).replace(b'"editor"', b'"admin"')
     assert forged != unb64(payload)
     client.jar.clear()
     provider.lie(access_raw=lambda _: ".".join((header, b64(forged), signature)))
     login_fails(client, httpd, provider, 502, PROVIDER, path="/admin/")
+
+
+def test_unsigned_token_counts_as_no_jwt(httpd, provider, client):
+    """It is no error then, but nothing is read from it either."""
+    without_at_hash(provider)
+    provider.lie(access_header={"alg": "none"}, access_signer=lambda data: b"")
+    let_in(client.login(httpd.url("/protected/")))
+    answer = client.get(httpd.url("/admin/"))
+    assert answer.status == 401 and MARKER not in answer.text
 
 
 @table("token", [

@@ -89,7 +89,7 @@ def test_body_of_a_refused_post_goes_nowhere(httpd, client):
     ("text", "kcauth=hello world"),
     ("base64", "kcauth=" + "A" * 400),
     ("long", "kcauth=" + "A" * 7000),
-    ("binary", "kcauth=\udcff\udcfe\x01"),
+    ("binary", "kcauth=\udcff\udcfe"),
     ("many", "; ".join(f"kcauth_{n}=AAAA" for n in range(2, 100))),
     ("other-names", "kcauth2=A; xkcauth=B; KCAUTH=C; kcauth_x=D"),
     ("no-equals", "kcauth"),

@@ -74,7 +74,6 @@ MISTAKES = [
     ("key-file-missing", GOOD + "KCAuthSessionKey file:/nowhere/key\n", ["/nowhere/key"]),
     ("keep-roles-empty", GOOD + 'KCAuthKeepRoles "realm:"\n', ["KCAuthKeepRoles"]),
     ("ca-file-missing", GOOD + "KCAuthCAFile /nowhere/ca.pem\n", ["/nowhere/ca.pem"]),
-    ("ca-file-is-none", GOOD + "KCAuthCAFile /etc/passwd\n", ["KCAuthCAFile"]),
     ("server-directive-in-a-place", GOOD + PLACE % "KCAuthClientID x\nRequire valid-user",
      ["KCAuthClientID"]),
 ]

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from support.client import Client
-from support.expect import logged_in, refused, table
+from support.expect import reference, refused, table
 from support.site import MARKER, PAGES
 
 EVIL = "%3Cscript%3Ealert(1)%3C/script%3E%22%27%26"
@@ -113,16 +113,7 @@ def test_error_document_that_is_protected_itself(new_httpd, new_provider):
     assert MARKER not in answer.text and answer.status >= 300
 
 
-def test_error_of_a_script_is_json(httpd, provider):
-    """A denial that a script meets is for a script to read."""
-    provider.user = "bob"
-    answer = logged_in(httpd).fetch(httpd.url("/admin/"))
-    assert answer.status == 401
-    assert answer.headers["Content-Type"].startswith("application/json")
-
-
 def test_every_error_has_a_reference_of_its_own(httpd, client):
-    from support.expect import reference
     references = {reference(error_page(httpd, client)) for _ in range(20)}
     assert len(references) == 20
 

@@ -7,7 +7,7 @@ import pytest
 from support.client import Client
 from support.expect import logged_in, let_in, table
 from support.provider import User
-from support.site import MARKER, PAGES, seen
+from support.site import MARKER, PAGES, make_httpd, seen
 
 NAMES = ["KC_USER_ID", "KC_USER_NAME", "KC_NAME", "KC_EMAIL", "KC_ROLES", "KC_REALM_ROLES",
          "KC_SID", "KC_ACR", "KC_AUTH_TIME", "KC_EXPIRES"]
@@ -144,24 +144,24 @@ def test_authorization_header_is_nobody(httpd, provider, client):
 
 # Pages made of several requests
 
-def test_directory_index_and_server_side_includes(new_httpd, new_provider):
+def test_server_side_includes(new_httpd, new_provider):
     config = PAGES + """
 AddOutputFilter INCLUDES .shtml
-DirectoryIndex index.shtml index.html
 <Directory "${ROOT}/htdocs">
     Options +Includes
 </Directory>
 """
     httpd = new_httpd(config, provider=new_provider(kinds=["ES256"]))
-    httpd.write("optional/index.shtml",
+    httpd.write("optional/page.shtml",
                 'Hi, <!--#echo var="KC_NAME" -->! '
                 '<!--#if expr="-n reqenv(\'KC_USER_ID\')" -->in<!--#else -->out<!--#endif --> '
                 '<!--#include virtual="part.shtml" -->')
     httpd.write("optional/part.shtml", 'part of <!--#echo var="KC_USER_NAME" -->')
     client = Client()
-    assert "out" in client.get(httpd.url("/optional/")).text
+    page = httpd.url("/optional/page.shtml")
+    assert "out" in client.get(page).text
     client.login(httpd.url("/protected/"))
-    text = client.get(httpd.url("/optional/")).text
+    text = client.get(page).text
     assert "Hi, Alice Adams! in part of alice" in text
 
 
@@ -200,28 +200,37 @@ def test_rewrite_sees_the_environment(new_httpd, new_provider):
 
 # Backends
 
-def proxied(new_httpd, new_provider, more=""):
-    """(front, provider): /app is proxied to the front's own /show on a second port."""
-    config = PAGES + f"""
+@pytest.fixture
+def backend():
+    """An httpd without the module, which shows what it was sent."""
+    httpd = make_httpd('ScriptAlias "/show" "${ROOT}/cgi-bin/show"\n'
+                       '<Directory "${ROOT}">\nRequire all granted\n</Directory>\n',
+                       module=None, log_level="info").start()
+    yield httpd
+    httpd.stop()
+
+
+@pytest.fixture
+def proxied(new_httpd, new_provider, backend):
+    """Makes a server whose /app is the backend's page."""
+    def make(more=""):
+        config = PAGES + f"""
 <Location "/app">
     AuthType Keycloak
     Require valid-user
     KCAuthExport headers
-    ProxyPass "http://127.0.0.1:${{PORT2}}/back/show"
+    ProxyPass "{backend.url("/show", host="127.0.0.1")}"
     {more}
 </Location>
-<VirtualHost 127.0.0.1:${{PORT2}}>
-    ScriptAlias "/back/show" "${{ROOT}}/cgi-bin/show"
-</VirtualHost>
 """
-    provider = new_provider(kinds=["ES256"])
-    # A front with a virtual host of its own, so that the backend's is not the main server.
-    return new_httpd(config, provider=provider,
-                     options={"modules": ["proxy", "proxy_http"], "ports": 2}), provider
+        return new_httpd(config, provider=new_provider(kinds=["ES256"]),
+                         options={"modules": ["proxy", "proxy_http"]})
+
+    return make
 
 
-def test_backend_gets_headers_and_no_cookie_of_ours(new_httpd, new_provider):
-    httpd, _ = proxied(new_httpd, new_provider)
+def test_backend_gets_headers_and_no_cookie_of_ours(proxied):
+    httpd = proxied()
     client = logged_in(httpd)
     header = client.jar.header(httpd.url("/app")) + "; theirs=1; kcauthor=2"
     env = seen(client.get(httpd.url("/app"), {"Cookie": header, "KC-User-Name": "mallory"}))
@@ -229,7 +238,14 @@ def test_backend_gets_headers_and_no_cookie_of_ours(new_httpd, new_provider):
     assert env["HTTP_COOKIE"] == "theirs=1; kcauthor=2"
 
 
-def test_backend_gets_the_cookie_when_told(new_httpd, new_provider):
-    httpd, _ = proxied(new_httpd, new_provider, "KCAuthPassCookie on")
+def test_backend_gets_the_cookie_when_told(proxied):
+    httpd = proxied("KCAuthPassCookie on")
     client = logged_in(httpd)
     assert "kcauth=" in seen(client.get(httpd.url("/app")))["HTTP_COOKIE"]
+
+
+def test_proxied_page_is_not_for_shared_caches(proxied):
+    httpd = proxied()
+    answer = logged_in(httpd).get(httpd.url("/app"))
+    assert "private" in answer.headers["Cache-Control"]
+    assert "cookie" in answer.headers["Vary"].lower()

@@ -3,7 +3,7 @@
 import re
 
 from support.client import Client, query_of
-from support.expect import ID_TOKEN, SESSION, STATE, let_in, sent_to_login, table
+from support.expect import ID_TOKEN, SESSION, STATE, let_in, refused, sent_to_login, table
 from support.site import PAGES, seen
 
 def request_of(answer):
@@ -132,7 +132,6 @@ def test_public_client_has_pkce_alone(new_httpd, new_provider):
     ("query", "/protected/?a=b&c=d"),
     ("encoded", "/protected/?next=%2F%2Fevil.test&x=%20+%26"),
     ("encoded-path", "/protected/%C3%BC?%C3%BC"),
-    ("query-only-mark", "/protected/?"),
     ("long", "/protected/?" + "x" * 1000),
 ])
 def test_login_ends_where_it_began(httpd, client, target):
@@ -213,7 +212,8 @@ def test_page_that_says_more_about_caching_keeps_its_words(new_httpd, new_provid
 def test_https_has_prefixed_secure_cookies(new_tls_site):
     httpd, client = new_tls_site()
     answer = let_in(client.login(httpd.url("/protected/", scheme="https")))
-    lines = {line.split("=")[0]: line for step in answer.history for line in step.set_cookies}
+    lines = {line.split("=")[0]: line for step in answer.history
+             if step.url.startswith("https:") for line in step.set_cookies}
     assert attributes(lines["__Host-kcauth"]) == {"path=/", "httponly", "secure", "samesite=lax"}
     assert attributes(lines["__Secure-kcauth_id"]) >= {"path=/oauth/logout", "httponly", "secure"}
     for name in lines:
@@ -325,16 +325,14 @@ def test_provider_with_a_private_authority(new_httpd, new_provider, authority):
 def test_provider_with_an_unknown_authority_is_not_trusted(new_httpd, new_provider, authority):
     provider = new_provider(kinds=["ES256"], tls=authority.server_context("127.0.0.1"))
     httpd = new_httpd(provider=provider, wait=False)
-    httpd.log.wait_for("KC02")
-    assert Client().get(httpd.url("/protected/"), follow=False).status == 503
+    refused(Client().get(httpd.url("/protected/"), follow=False), httpd, 502, "KC02..")
     assert provider.requests == []
 
 
 def test_provider_with_a_certificate_for_another_name(new_httpd, new_provider, authority):
     provider = new_provider(kinds=["ES256"], tls=authority.server_context("other.test"))
     httpd = new_httpd(provider=provider, wait=False, KCAuthCAFile=authority.ca_file)
-    httpd.log.wait_for("KC02")
-    assert Client().get(httpd.url("/protected/"), follow=False).status == 503
+    refused(Client().get(httpd.url("/protected/"), follow=False), httpd, 502, "KC02..")
     assert provider.requests == []
 
 

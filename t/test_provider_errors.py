@@ -208,7 +208,7 @@ def test_metadata_that_is_not_believed(new_httpd, new_provider, changes):
     httpd = new_httpd(provider=provider, wait=False)
     until(lambda: provider.count("discovery"), "a request for the metadata")
     httpd.log.wait_for("KC02")
-    refused(Client().get(httpd.url("/protected/"), follow=False), httpd, AWAY, "KC0[25]..")
+    refused(Client().get(httpd.url("/protected/"), follow=False), httpd, NONSENSE, "KC02..")
     provider.tell_the_truth()
     until(lambda: Client().get(httpd.url("/protected/"), follow=False).status == 302,
           "the metadata", seconds=30)

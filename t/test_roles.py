@@ -36,9 +36,10 @@ BLOCKS = {
             "</RequireNone>\n</RequireAll>",
     "not": "<RequireAll>\nRequire valid-user\nRequire not kc-role editor\n</RequireAll>",
     "expression": 'Require expr "%{REMOTE_USER} == \'alice\'"',
-    "expression-roles": 'Require expr "%{reqenv:KC_ROLES} =~ /editor/"',
+    "expression-roles": 'Require expr "-n %{REMOTE_USER} && %{reqenv:KC_ROLES} =~ /editor/"',
     "if": '<If "%{REQUEST_URI} =~ m#^/if#">\nRequire kc-role admin\n</If>\nRequire valid-user',
-    "limit": "Require valid-user\n<Limit POST>\nRequire kc-role admin\n</Limit>",
+    "limit": "<LimitExcept POST>\nRequire valid-user\n</LimitExcept>\n"
+             "<Limit POST>\nRequire kc-role admin\n</Limit>",
     "user": "Require user alice",
     "with-address": "<RequireAll>\nRequire ip 127.0.0.1\nRequire kc-role admin\n</RequireAll>",
     "wrong-address": "<RequireAll>\nRequire ip 10.0.0.1\nRequire kc-role admin\n</RequireAll>",

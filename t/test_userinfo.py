@@ -65,7 +65,6 @@ def test_sub_must_match(httpd, provider, client, claims):
 @table("reply, status", [
     ("500", Reply(500), 503),
     ("503", Reply(503), 503),
-    ("401", Reply(401, b"", {"WWW-Authenticate": 'Bearer error="invalid_token"'}), 502),
     ("302", Reply(302, b"", {"Location": "/elsewhere"}), 502),
     ("html", Reply(200, b"<html>", {"Content-Type": "text/html"}), 502),
     ("no-json", Reply(200, b"hello", {"Content-Type": "application/json"}), 502),
@@ -81,6 +80,15 @@ def test_answer_that_cannot_be_believed(httpd, provider, client, reply, status):
     provider.roles_in = {"userinfo"}
     provider.lie(userinfo_reply=reply)
     login_fails(client, httpd, provider, status, "KC0[24]..", path="/admin/")
+
+
+@table("status", [("401", 401), ("403", 403)])
+def test_refusal_means_no_roles(httpd, provider, client, status):
+    """KEYCLOAK.md 14: what a lightweight access token gets is no error."""
+    provider.roles_in = {"userinfo"}
+    provider.lie(userinfo_reply=Reply(status, b"", {"WWW-Authenticate": "Bearer"}))
+    let_in(client.login(httpd.url("/protected/")))
+    assert client.get(httpd.url("/admin/")).status == 401
 
 
 def test_metadata_without_userinfo(new_httpd, new_provider):

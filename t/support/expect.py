@@ -49,7 +49,7 @@ def refused(answer, httpd, status, message):
 
 def reference(answer):
     """The reference of an error page, which the log line has as well."""
-    found = re.search(r"[Rr]eference\W*(?:<[^>]*>\s*)*([\w-]{6,})", answer.text)
+    found = re.search(r"Reference: KC\d{4} ([\w-]{6,})", answer.text)
     assert found, answer.text
     return found[1]
 

@@ -207,7 +207,7 @@ class Httpd:
             report = self.root / "sanitizer" / "report"
             env["LD_PRELOAD"] = " ".join(_runtime(name) for name in ("libasan.so", "libubsan.so"))
             env["ASAN_OPTIONS"] = (f"log_path={report}:detect_leaks=1:abort_on_error=0"
-                                   ":detect_stack_use_after_return=1")
+                                   ":detect_stack_use_after_return=1:fast_unwind_on_malloc=0")
             env["UBSAN_OPTIONS"] = f"log_path={report}:print_stacktrace=1"
             env["LSAN_OPTIONS"] = f"suppressions={HERE / 'lsan.supp'}:print_suppressions=0"
         return env

@@ -331,10 +331,13 @@ class Provider:
                           hmac_sign(self._refresh_key, "HS512"))
         id_token = self.signed("id", self.id_claims(grant, access))
         self.secrets |= {access, refresh, id_token}
-        return {"access_token": access, "expires_in": 300, "refresh_expires_in": 1800,
-                "refresh_token": refresh, "token_type": "Bearer", "id_token": id_token,
-                "not-before-policy": 0, "session_state": grant.sid,
-                "scope": "openid profile email"}
+        answer = {"access_token": access, "expires_in": 300, "refresh_expires_in": 1800,
+                  "refresh_token": refresh, "token_type": "Bearer", "id_token": id_token,
+                  "not-before-policy": 0, "session_state": grant.sid,
+                  "scope": "openid profile email"}
+        if "openid" not in grant.scope:
+            del answer["id_token"]
+        return answer
 
     # Endpoints: a Request in, an honest Reply out
 
@@ -395,7 +398,7 @@ class Provider:
         self.secrets |= {code, query.get("nonce"), query.get("state")}
         self.codes[code] = _Grant(self.users[self.sessions[sid]], sid, query.get("nonce"),
                                   query["code_challenge"], query["redirect_uri"],
-                                  int(time.time()))
+                                  query.get("scope", "").split(), int(time.time()))
         return {"state": query.get("state"), "session_state": sid, "iss": self.issuer,
                 "code": code}
 
@@ -485,6 +488,7 @@ class _Grant:
     nonce: str
     challenge: str
     redirect_uri: str
+    scope: list
     auth_time: int
 
 
