@@ -80,7 +80,7 @@ int kc_authenticate(request_rec *r)
     if (!session || knows_too_little(r, site, session)) {
         return challenge(r, site);
     }
-    r->user = apr_pstrdup(r->pool, session->username);
+    r->user = (char *)session->username;
     r->ap_auth_type = KC_AUTH_TYPE;
     return OK;
 }

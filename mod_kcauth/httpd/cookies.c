@@ -9,22 +9,18 @@
 
 #include "httpd/module.h"
 
-static const char *prefix_of(request_rec *r, const kc_cookie *cookie)
+kc_cookie kc_cookie_named(apr_pool_t *pool, const char *name, const char *path,
+                          const char *samesite, int https)
 {
-    const kc_site *site = kc_site_of(r->server);
+    const char *prefix = !https ? "" : strcmp(path, "/") ? "__Secure-" : "__Host-";
+    kc_cookie cookie = {apr_pstrcat(pool, prefix, name, NULL), path, samesite, 0, https};
 
-    if (!kc_request_is_https(r, site)) {
-        return "";
-    }
-    return strcmp(cookie->path, "/") ? "__Secure-" : "__Host-";
+    return cookie;
 }
 
 static const char *part_name(request_rec *r, const kc_cookie *cookie, unsigned part)
 {
-    const char *prefix = prefix_of(r, cookie);
-
-    return part == 1 ? apr_pstrcat(r->pool, prefix, cookie->name, NULL)
-                     : apr_psprintf(r->pool, "%s%s_%u", prefix, cookie->name, part);
+    return part == 1 ? cookie->name : apr_psprintf(r->pool, "%s_%u", cookie->name, part);
 }
 
 /* The header as the browser sent it, also after ours were hidden from a backend. */
@@ -124,7 +120,7 @@ static void send_part(request_rec *r, const kc_cookie *cookie, unsigned part, co
     apr_table_addn(r->err_headers_out, "Set-Cookie",
                    apr_pstrcat(r->pool, part_name(r, cookie, part), "=", value, "; Path=",
                                cookie->path, age, "; HttpOnly; SameSite=", cookie->samesite,
-                               *prefix_of(r, cookie) ? "; Secure" : "", NULL));
+                               cookie->secure ? "; Secure" : "", NULL));
 }
 
 static int browser_holds(request_rec *r, const kc_cookie *cookie, unsigned part)

@@ -189,7 +189,7 @@ static void see_person(request_rec *r)
 
     if (session) {
         if (!r->user) {
-            r->user = apr_pstrdup(r->pool, session->username);
+            r->user = (char *)session->username;
             r->ap_auth_type = KC_AUTH_TYPE;
         }
         kc_identity_export(r, session);

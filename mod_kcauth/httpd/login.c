@@ -11,11 +11,14 @@ enum { STATE_BYTES = 16, VERIFIER_BYTES = 32 };
 
 kc_cookie kc_login_cookie(request_rec *r, const kc_site *site, unsigned slot)
 {
+    int https = kc_request_is_https(r, site);
     /* form_post comes back as a POST from another site, with which browsers send SameSite=None alone. */
-    int foreign = *site->conf->response_mode && kc_request_is_https(r, site);
-    kc_cookie cookie = {apr_psprintf(r->pool, "%s_state_%u", site->conf->cookie_name, slot),
-                        site->callback_path, foreign ? "None" : "Lax", KC_LOGIN_LIFETIME};
+    int foreign = *site->conf->response_mode && https;
+    kc_cookie cookie = kc_cookie_named(
+        r->pool, apr_psprintf(r->pool, "%s_state_%u", site->conf->cookie_name, slot),
+        site->callback_path, foreign ? "None" : "Lax", https);
 
+    cookie.max_age = KC_LOGIN_LIFETIME;
     return cookie;
 }
 

@@ -128,6 +128,26 @@ const char *kc_keycloak_json_load(apr_pool_t *pool, const char *path, kc_server_
 apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, apr_pool_t *pool,
                           apr_pool_t *ptemp);
 
+/* --- cookies (cookies.c) -------------------------------------------------------------------------------- */
+
+enum { KC_COOKIE_PARTS = 8, KC_COOKIE_PART = 3800 };
+
+/** A cookie's name on the wire, and its attributes. */
+typedef struct kc_cookie {
+    const char *name; /**< with its prefix, without a part number */
+    const char *path;
+    const char *samesite;
+    int max_age; /**< seconds; 0: until the browser closes */
+    int secure;
+} kc_cookie;
+
+/**
+ * On https a cookie for "/" is __Host- and another one __Secure- (RFC 6265bis): a neighbour, or plain http, cannot plant it.
+ * @param name  the configured name and what follows it
+ */
+kc_cookie kc_cookie_named(apr_pool_t *pool, const char *name, const char *path,
+                          const char *samesite, int https);
+
 /* --- a server's site (site.c, watchdog.c) ---------------------------------------------------------- */
 
 /** What a server with a client at Keycloak works with. Made once at start-up, read only after child_init. */
@@ -135,7 +155,9 @@ typedef struct kc_site {
     const kc_server_conf *conf;
     const char *callback_path;
     const char *logout_path;
-    kc_provider *provider; /**< made in each child; shared by the sites of one realm */
+    kc_provider *provider;         /**< made in each child; shared by the sites of one realm */
+    kc_cookie session_cookies[2];  /**< on http, on https */
+    kc_cookie id_token_cookies[2]; /**< the same */
     kc_sealer *sessions;
     kc_sealer *logins;
     kc_sealer *id_tokens;
@@ -218,17 +240,7 @@ apr_status_t kc_request_parameters(request_rec *r, apr_table_t **out);
 /** Answers with a redirect that no cache keeps. `status` is HTTP_MOVED_TEMPORARILY or HTTP_SEE_OTHER. */
 int kc_redirect(request_rec *r, int status, const char *location);
 
-/* --- cookies (cookies.c) -------------------------------------------------------------------------------- */
-
-enum { KC_COOKIE_PARTS = 8, KC_COOKIE_PART = 3800 };
-
-/** What decides a cookie's name on the wire and its attributes. */
-typedef struct kc_cookie {
-    const char *name; /**< without prefix and part number */
-    const char *path; /**< "/" makes it __Host- on https, another one __Secure- */
-    const char *samesite;
-    int max_age; /**< seconds; 0: until the browser closes */
-} kc_cookie;
+/* --- cookies in and out (cookies.c) ------------------------------------------------------------ */
 
 /** The value of one cookie of the request as length-bounded text, parts joined; NULL when absent or over the bounds. */
 const char *kc_cookie_get(request_rec *r, const kc_cookie *cookie, apr_size_t *len);

@@ -8,19 +8,14 @@
 
 enum { WRITE_INTERVAL = 60 }; /* seconds between two writings of "last seen" */
 
-static kc_cookie session_cookie(const kc_site *site)
+static const kc_cookie *session_cookie(request_rec *r, const kc_site *site)
 {
-    kc_cookie cookie = {site->conf->cookie_name, "/", site->conf->cookie_samesite, 0};
-
-    return cookie;
+    return &site->session_cookies[kc_request_is_https(r, site)];
 }
 
-static kc_cookie id_token_cookie(request_rec *r, const kc_site *site)
+static const kc_cookie *id_token_cookie(request_rec *r, const kc_site *site)
 {
-    kc_cookie cookie = {apr_pstrcat(r->pool, site->conf->cookie_name, "_id", NULL),
-                        site->logout_path, "Lax", 0};
-
-    return cookie;
+    return &site->id_token_cookies[kc_request_is_https(r, site)];
 }
 
 static apr_int64_t now_of(const request_rec *r)
@@ -34,30 +29,91 @@ static apr_int64_t now_of(const request_rec *r)
 static int is_over(const kc_session *session, const kc_site *site, apr_int64_t now)
 {
     return now >= session->expires || now - session->created >= site->conf->session_max ||
-           now - session->seen >= site->conf->session_idle;
+           now - session->seen > site->conf->session_idle;
 }
 
-static kc_session *look_up(request_rec *r, const kc_site *site)
-{
-    kc_cookie cookie = session_cookie(site);
-    kc_session *session;
-    unsigned char *buf;
-    const unsigned char *data;
-    apr_size_t len, data_len;
-    const char *text = kc_cookie_get(r, &cookie, &len);
+/*
+ * What this connection showed last: the cookie's text and the record in it. A browser sends the same bytes with each request of a
+ * connection, and what was verified once need not be verified again. Times are looked at each time all the same.
+ */
+typedef struct memo {
+    const kc_site *site; /* the one that opened it */
+    char *text;
+    unsigned char *record;
+    apr_size_t text_len, record_len, room;
+} memo;
 
-    if (!text) {
+/* NULL where streams share a connection: they are at work at the same time. */
+static memo *memo_of(conn_rec *c)
+{
+    memo *last;
+
+    if (c->master) {
         return NULL;
     }
-    buf = apr_palloc(r->pool, len);
-    if (kc_unseal(site->sessions, text, len, buf, &data, &data_len, NULL) != APR_SUCCESS) {
+    last = ap_get_module_config(c->conn_config, &kcauth_module);
+    if (!last) {
+        last = apr_pcalloc(c->pool, sizeof(*last));
+        ap_set_module_config(c->conn_config, &kcauth_module, last);
+    }
+    return last;
+}
+
+static void remember(memo *last, conn_rec *c, const kc_site *site, const char *text,
+                     apr_size_t text_len, const unsigned char *record, apr_size_t record_len)
+{
+    if (!last) {
+        return;
+    }
+    if (text_len >
+        last->room) { /* doubled, so that what is left behind in the pool stays bounded */
+        last->room = 2 * text_len;
+        last->text = apr_palloc(c->pool, last->room);
+        last->record = apr_palloc(c->pool, last->room);
+    }
+    memcpy(last->text, text, text_len);
+    memcpy(last->record, record, record_len);
+    last->text_len = text_len;
+    last->record_len = record_len;
+    last->site = site;
+}
+
+/* The record in the cookie, in memory of the request: what points to it must outlive the connection's next request. */
+static const unsigned char *open_record(request_rec *r, const kc_site *site, const char *text,
+                                        apr_size_t text_len, apr_size_t *len)
+{
+    memo *last = memo_of(r->connection);
+    const unsigned char *record;
+    unsigned char *buf;
+
+    if (last && last->site == site && last->text_len == text_len &&
+        !memcmp(last->text, text, text_len)) {
+        *len = last->record_len;
+        return apr_pmemdup(r->pool, last->record, last->record_len);
+    }
+    buf = apr_palloc(r->pool, text_len);
+    if (kc_unseal(site->sessions, text, text_len, buf, &record, len, NULL) != APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       "KC0701: a session cookie that this site did not seal, or sealed with a key "
                       "that is gone");
         return NULL;
     }
+    remember(last, r->connection, site, text, text_len, record, *len);
+    return record;
+}
+
+static kc_session *look_up(request_rec *r, const kc_site *site)
+{
+    kc_session *session;
+    const unsigned char *record;
+    apr_size_t text_len, len;
+    const char *text = kc_cookie_get(r, session_cookie(r, site), &text_len);
+
+    if (!text || !(record = open_record(r, site, text, text_len, &len))) {
+        return NULL;
+    }
     session = apr_palloc(r->pool, sizeof(*session));
-    if (kc_session_read(session, data, data_len) != APR_SUCCESS) {
+    if (kc_session_read(session, record, len) != APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0702: a session record of another version");
         return NULL;
     }
@@ -82,7 +138,7 @@ kc_session *kc_session_of(request_rec *r)
 
 static apr_status_t write_session(request_rec *r, const kc_site *site, const kc_session *session)
 {
-    kc_cookie cookie = session_cookie(site);
+    const kc_cookie *cookie = session_cookie(r, site);
     apr_size_t text_len, len = kc_session_length(session);
     unsigned char *buf;
     char *text;
@@ -93,7 +149,7 @@ static apr_status_t write_session(request_rec *r, const kc_site *site, const kc_
     buf = apr_palloc(r->pool, len);
     kc_session_write(session, buf);
     text = kc_seal(site->sessions, buf, len, r->pool, &text_len);
-    return text ? kc_cookie_set(r, &cookie, text, text_len) : APR_EGENERAL;
+    return text ? kc_cookie_set(r, cookie, text, text_len) : APR_EGENERAL;
 }
 
 void kc_session_touch(request_rec *r)
@@ -193,11 +249,11 @@ static const char *or_empty(const char *text)
 /* The hint for logout is a convenience: without it Keycloak asks the person once more. */
 static void keep_id_token(request_rec *r, const kc_site *site, const char *id_token)
 {
-    kc_cookie cookie = id_token_cookie(r, site);
+    const kc_cookie *cookie = id_token_cookie(r, site);
     apr_size_t len = 0;
     char *text = kc_seal(site->id_tokens, id_token, strlen(id_token), r->pool, &len);
 
-    if (!text || kc_cookie_set(r, &cookie, text, len) != APR_SUCCESS) {
+    if (!text || kc_cookie_set(r, cookie, text, len) != APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "KC0704: the ID token of %" APR_SIZE_T_FMT
                       " bytes does not fit into cookies; "
@@ -251,22 +307,20 @@ apr_status_t kc_session_start(request_rec *r, const kc_identity *identity, const
 void kc_session_end(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
-    kc_cookie session = session_cookie(site);
-    kc_cookie id_token = id_token_cookie(r, site);
 
-    kc_cookie_clear(r, &session);
-    kc_cookie_clear(r, &id_token);
+    kc_cookie_clear(r, session_cookie(r, site));
+    kc_cookie_clear(r, id_token_cookie(r, site));
     kc_request_of(kc_request_initial(r))->session = NULL;
 }
 
 const char *kc_session_id_token(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
-    kc_cookie cookie = id_token_cookie(r, site);
+    const kc_cookie *cookie = id_token_cookie(r, site);
     const unsigned char *data;
     unsigned char *buf;
     apr_size_t len, data_len;
-    const char *text = kc_cookie_get(r, &cookie, &len);
+    const char *text = kc_cookie_get(r, cookie, &len);
 
     if (!text) {
         return NULL;

@@ -197,10 +197,18 @@ static apr_status_t make_site(runtime *rt, server_rec *s, apr_pool_t *pool, apr_
     kc_server_conf *said = kc_server_conf_of(s);
     kc_site *site = apr_pcalloc(pool, sizeof(*site));
     kc_server_conf *conf = with_defaults(pool, said);
+    int https;
 
     site->conf = conf;
     site->callback_path = apr_pstrcat(pool, conf->path, "/login/callback", NULL);
     site->logout_path = apr_pstrcat(pool, conf->path, "/logout", NULL);
+    for (https = 0; https < 2; https++) {
+        site->session_cookies[https] =
+            kc_cookie_named(pool, conf->cookie_name, "/", conf->cookie_samesite, https);
+        site->id_token_cookies[https] =
+            kc_cookie_named(pool, apr_pstrcat(pool, conf->cookie_name, "_id", NULL),
+                            site->logout_path, "Lax", https);
+    }
     site->kept = apr_array_make(pool, 8, sizeof(const kc_role *));
     keep_roles(site, conf->kept_roles);
     keep_roles(site, conf->wanted_roles);
