@@ -331,8 +331,6 @@ static void nobody_there_is_an_outage(void **state)
 {
     assert_fails(make_http(1, *state), "http://127.0.0.1:9/", NULL, KC_FAULT_AWAY, "KC0202",
                  *state);
-    assert_fails(make_http(1, *state), "http://no-such-host.invalid/", NULL, KC_FAULT_AWAY,
-                 "KC0202", *state);
 }
 
 static void only_http_urls_are_called(void **state)
@@ -534,7 +532,7 @@ static void a_busy_pool_is_given_up_at_the_deadline(void **state)
     pthread_t thread;
     apr_time_t start;
 
-    peer_delay(end, 1000);
+    peer_delay(end, 2000);
     peer_say(end, JSON_ANSWER, PEER_KEEP);
     assert_int_equal(pthread_create(&thread, NULL, run_caller, &first), 0);
     while (peer_requests(end) == 0) {
@@ -542,7 +540,7 @@ static void a_busy_pool_is_given_up_at_the_deadline(void **state)
     }
     start = apr_time_now();
     assert_fails_within(http, peer_url(end, "/", p), "a=b", 200, KC_FAULT_AWAY, "KC0201", p);
-    assert_in_range(since(start), 190, 600);
+    assert_in_range(since(start), 190, 1500);
     pthread_join(thread, NULL);
     assert_int_equal(first.status, 200);
     assert_int_equal(peer_requests(end), 1);
