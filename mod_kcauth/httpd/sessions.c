@@ -28,7 +28,8 @@ static apr_int64_t now_of(const request_rec *r)
 /* Times from the future are no reason to refuse: clocks are set back, and the record is sealed. */
 static int is_over(const kc_session *session, const kc_site *site, apr_int64_t now)
 {
-    return now >= session->expires || now - session->created >= site->conf->session_max ||
+    return now >= session->expires ||
+           now - apr_time_sec(session->created) >= site->conf->session_max ||
            now - session->seen > site->conf->session_idle;
 }
 
@@ -279,8 +280,9 @@ apr_status_t kc_session_start(request_rec *r, const kc_identity *identity, const
     session.acr = or_empty(identity->acr);
     session.roles_from = or_empty(identity->roles_from);
     session.auth_time = identity->auth_time;
-    session.created = session.seen = session.refreshed = now_of(r);
-    session.expires = session.created + site->conf->session_max;
+    session.created = r->request_time; /* what is revoked while the login is under way stays so */
+    session.seen = session.refreshed = now_of(r);
+    session.expires = session.seen + site->conf->session_max;
     session.mark = site->mark;
     session.roles = kc_names_list(&names.own);
     session.realm_roles = kc_names_list(&names.realm);

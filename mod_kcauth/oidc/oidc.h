@@ -20,6 +20,7 @@ typedef struct kc_metadata {
     const char *token_endpoint;
     const char *jwks_uri;
     const char *userinfo_endpoint;    /**< or NULL */
+    const char *revocation_endpoint;  /**< RFC 7009; or NULL */
     const char *end_session_endpoint; /**< or NULL */
     kc_alg_set algs;                  /**< those listed for ID tokens that we verify; not empty */
     unsigned iss_parameter : 1;       /**< RFC 9207: every authorization response carries iss */
@@ -118,6 +119,7 @@ typedef struct kc_authorization_request {
     const char *nonce;
     const char *code_verifier; /**< its S256 challenge is sent */
     const char *response_mode; /**< "form_post", or NULL for query */
+    const char *prompt;        /**< "none" for an answer without a page, or NULL */
 } kc_authorization_request;
 
 /**
@@ -220,6 +222,7 @@ typedef struct kc_identity {
     const char *email;             /**< or NULL */
     const char *sid;               /**< or NULL */
     const char *acr;               /**< or NULL */
+    apr_int64_t issued;            /**< iat of the ID token, the provider's clock, seconds */
     apr_int64_t auth_time;         /**< seconds since the epoch; 0 when not said */
     const json_t *resource_access; /**< object: client id to {"roles": [...]}; or NULL */
     const json_t *realm_roles;     /**< array of strings, not empty; or NULL */
@@ -244,6 +247,7 @@ typedef struct kc_login {
     const char *user_claim; /**< KCAuthUserClaim */
     kc_userinfo_when userinfo;
     apr_time_t deadline;
+    const char *client_session_state; /**< Keycloak: our name for the session, or NULL */
 } kc_login;
 
 /**
@@ -261,6 +265,32 @@ KC_WARN_UNUSED apr_status_t kc_login_finish(kc_identity **out, kc_tokens **token
                                             const kc_client *client, const kc_login *login,
                                             apr_pool_t *pool, kc_error *err);
 
+/** What a session is renewed with. */
+typedef struct kc_renewal {
+    const char *refresh_token;
+    const char *sub; /**< the new ID token must name the same person (Core 12.2) */
+    const char *user_claim;
+    kc_userinfo_when userinfo;
+    apr_time_t deadline;
+    const char *client_session_state; /**< as at login, or NULL */
+} kc_renewal;
+
+/**
+ * Uses a refresh token (RFC 6749 section 6, OpenID Connect Core 12) and reads the person anew: roles are what the new
+ * tokens say. An answer without an ID token keeps the old one out of it: that is PROVIDER.
+ * @param tokens  refresh_token is the new one, or the old one when the answer brings none
+ * @return as kc_login_finish; invalid_grant is fault REFUSED: the provider has ended the session
+ */
+KC_WARN_UNUSED apr_status_t kc_login_renew(kc_identity **out, kc_tokens **tokens,
+                                           kc_provider *provider, kc_provider_view *view,
+                                           const kc_client *client, const kc_renewal *renewal,
+                                           apr_pool_t *pool, kc_error *err);
+
+/** Revokes a refresh token (RFC 7009). Any 200 is success. APR_ENOTIMPL without an endpoint. */
+KC_WARN_UNUSED apr_status_t kc_token_revoke(kc_http *http, const kc_metadata *metadata,
+                                            const kc_client *client, const char *refresh_token,
+                                            apr_time_t deadline, apr_pool_t *pool, kc_error *err);
+
 /* --- logout ----------------------------------------------------------------------------------- */
 
 /**
@@ -270,5 +300,36 @@ KC_WARN_UNUSED apr_status_t kc_login_finish(kc_identity **out, kc_tokens **token
  */
 char *kc_logout_url(const kc_metadata *metadata, const kc_client *client, const char *id_token,
                     const char *post_logout_redirect_uri, apr_pool_t *pool);
+
+/** What the provider tells about ended sessions. */
+typedef struct kc_logout_notice {
+    const char *sub;        /**< or NULL */
+    const char *sid;        /**< or NULL; without it all sessions of sub */
+    const char *id;         /**< jti, or Keycloak's id: to be used once */
+    apr_int64_t expires;    /**< seconds since the epoch; when the id may be forgotten */
+    apr_int64_t not_before; /**< of an admin action: sessions older than this end; 0: none */
+    const json_t *sids;     /**< of an admin action: array of strings; NULL: everybody */
+    const char *action; /**< of an admin action: "LOGOUT", "PUSH_NOT_BEFORE", "TEST_AVAILABILITY" */
+} kc_logout_notice;
+
+/**
+ * A logout token: every validation of OpenID Connect Back-Channel Logout 1.0 section 2.6 but the memory of jti, which is the
+ * caller's. Signature (newer keys once), alg, iss, aud, iat, exp, events, no nonce, sub or sid, typ "logout+jwt" where the
+ * header has one other than JWT. Every failure is REQUEST, unless the keys cannot be had (AWAY).
+ */
+KC_WARN_UNUSED apr_status_t kc_logout_token_read(kc_logout_notice *out, const char *token,
+                                                 kc_provider *provider, kc_provider_view *view,
+                                                 const kc_client *client, apr_time_t deadline,
+                                                 apr_pool_t *pool, kc_error *err);
+
+/**
+ * Keycloak's admin action, the body of its POST to k_logout and so on: signature by the realm's keys, action = `action`, resource =
+ * client id, expiration not passed (and not over 10 minutes ahead), an id. It has neither iss nor aud. Failures as above.
+ */
+KC_WARN_UNUSED apr_status_t kc_admin_action_read(kc_logout_notice *out, const char *action,
+                                                 const char *token, kc_provider *provider,
+                                                 kc_provider_view *view, const kc_client *client,
+                                                 apr_time_t deadline, apr_pool_t *pool,
+                                                 kc_error *err);
 
 #endif

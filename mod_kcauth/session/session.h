@@ -74,9 +74,10 @@ typedef struct kc_session {
     const char *acr;
     const char *roles_from; /**< which token the roles came from, for the log */
     apr_int64_t auth_time;
-    apr_int64_t created;   /**< login */
+    apr_int64_t created;   /**< login; in microseconds, so that what came first is known */
     apr_int64_t seen;      /**< last use that was written down */
     apr_int64_t refreshed; /**< when the provider last confirmed it */
+    apr_int64_t due;       /**< when the provider is to be asked again; 0: never */
     apr_int64_t expires;   /**< absolute end */
     apr_uint32_t mark;     /**< of the set of roles that the configuration wanted kept */
     kc_names roles;        /**< own client's */
@@ -215,5 +216,92 @@ kc_once *kc_once_attach(void *shared, apr_pool_t *pool);
  * @return 1 the first time; 0 when it was used before, or cannot be hashed
  */
 int kc_once_use(kc_once *once, const char *text);
+
+/* --- revocation ------------------------------------------------------------------------------- */
+
+/**
+ * What was ended before its time: one table in memory that children, generations and restarts share, read without a lock in a few
+ * loads. An entry is a hash and a time; a session is revoked when it was begun at that time or before. When a place must be made,
+ * the floor rises to the time of what is dropped, and all sessions begun up to then are revoked: it fails closed.
+ */
+typedef struct kc_revocations kc_revocations;
+
+apr_size_t kc_revocations_size(void);
+
+/**
+ * @param memory   kc_revocations_size() bytes, mapped and shared; zeroed, or as an earlier server left them. Content of another layout
+ *                 or that makes no sense is cleared (and then everything begun until now is revoked, since what was ended is not known)
+ * @param now      for that
+ * @param horizon  the longest a session can last: older entries may be forgotten
+ */
+kc_revocations *kc_revocations_attach(void *memory, apr_time_t now, apr_interval_time_t horizon,
+                                      apr_pool_t *pool);
+
+/** Whose sessions these are: issuer and client id, hashed at start-up into the names of entries. */
+typedef struct kc_realm_key {
+    unsigned char bytes[16];
+} kc_realm_key;
+
+kc_realm_key kc_realm_key_make(const char *issuer, const char *client_id);
+
+/** What is revoked: a provider's session, a person, or everybody of the realm key. */
+typedef enum kc_revoked_kind { KC_REVOKED_SID, KC_REVOKED_SUB, KC_REVOKED_ALL } kc_revoked_kind;
+
+/** An entry as it is told to other servers. */
+typedef struct kc_revocation {
+    apr_uint64_t hash;
+    apr_time_t time; /**< to the millisecond */
+} kc_revocation;
+
+/** The entry for a name ("" for KC_REVOKED_ALL). */
+kc_revocation kc_revocation_make(const kc_realm_key *key, kc_revoked_kind kind, const char *name,
+                                 apr_time_t time);
+
+/** Enters it; from then on, for every thread and child, at once. A later time replaces an earlier one, never the other way. */
+void kc_revoke(kc_revocations *table, const kc_revocation *revocation);
+
+/** Whether the session is revoked: by sid, sub, everybody, or the floor. A session from the future is judged like others. */
+int kc_is_revoked(const kc_revocations *table, const kc_realm_key *key, const kc_session *session);
+
+/* --- flights ------------------------------------------------------------------------------------ */
+
+/**
+ * One at a time: who renews a session, seen by all threads and children. A flight that was begun and neither landed nor failed
+ * within its time (its child was killed) is forgotten.
+ */
+typedef struct kc_flights kc_flights;
+
+apr_size_t kc_flights_size(void);
+kc_flights *kc_flights_attach(void *shared, apr_pool_t *pool);
+
+typedef enum kc_flight_state {
+    KC_FLIGHT_NONE, /**< nobody is at it */
+    KC_FLIGHT_MINE, /**< the caller is, from now on, and must land or abandon it */
+    KC_FLIGHT_UNDER_WAY,
+    KC_FLIGHT_LANDED,   /**< done less than `keep` ago; the result is there */
+    KC_FLIGHT_ABANDONED /**< tried in vain less than `keep` ago */
+} kc_flight_state;
+
+enum { KC_FLIGHT_RESULT_MAX = 24 * 1024 };
+
+/**
+ * What became of a flight.
+ * @param name    names it: hashed
+ * @param result  (may be NULL) receives a copy of the result, of the pool; NULL when it was too big to keep
+ */
+kc_flight_state kc_flight_look(kc_flights *flights, const char *name, apr_time_t now,
+                               const char **result, apr_pool_t *pool);
+
+/** Begins one, unless it is under way or was finished less than its `keep` ago; at most one caller gets MINE. */
+kc_flight_state kc_flight_begin(kc_flights *flights, const char *name, apr_time_t now,
+                                apr_interval_time_t timeout);
+
+/** Ends one's own: others find the result (NUL-terminated text; NULL for none) for `keep`. */
+void kc_flight_land(kc_flights *flights, const char *name, apr_time_t now, apr_interval_time_t keep,
+                    const char *result);
+
+/** Ends one's own in vain; it is not begun again for `keep`. */
+void kc_flight_abandon(kc_flights *flights, const char *name, apr_time_t now,
+                       apr_interval_time_t keep);
 
 #endif
