@@ -62,7 +62,7 @@ KC_WARN_UNUSED apr_status_t kc_token_request(kc_http_request *out, const kc_meta
 KC_WARN_UNUSED apr_status_t kc_token_answer(kc_tokens **out, const kc_http_response *response,
                                             apr_pool_t *pool, kc_error *err);
 
-/* --- login.c ---------------------------------------------------------------------------------- */
+/* --- verifier.c ------------------------------------------------------------------------------- */
 
 /** What verifies the tokens of one login: renews its keys once at the most. */
 typedef struct kc_verifier {

@@ -15,32 +15,6 @@ typedef struct finishing {
     kc_error *err;
 } finishing;
 
-apr_status_t kc_verifier_jwt(kc_jwt **out, const char *token, kc_verifier *verifier,
-                             apr_pool_t *pool, kc_error *err)
-{
-    kc_provider_view *view = verifier->view;
-    apr_status_t rv = kc_jwt_verify(out, token, view->keys, view->metadata->algs, pool, err);
-    kc_error fetching;
-
-    if (rv != APR_NOTFOUND || verifier->renewed) {
-        return rv;
-    }
-    verifier->renewed = 1;
-    rv = kc_provider_newer_keys(verifier->provider, view, verifier->deadline, pool, &fetching);
-    if (rv == APR_SUCCESS) {
-        rv = kc_jwt_verify(out, token, view->keys, view->metadata->algs, pool, err);
-    }
-    if (!err) {
-        return rv;
-    }
-    if (rv == APR_SUCCESS) {
-        err->fault = KC_FAULT_NONE; /* the first try is forgotten */
-    } else if (fetching.fault != KC_FAULT_NONE) {
-        *err = fetching; /* says more than that the old keys do not fit */
-    }
-    return rv;
-}
-
 static apr_status_t read_id_token(finishing *in)
 {
     const kc_id_token_rules rules = {
