@@ -276,8 +276,9 @@ typedef struct kc_renewal {
 } kc_renewal;
 
 /**
- * Uses a refresh token (RFC 6749 section 6, OpenID Connect Core 12) and reads the person anew: roles are what the new
- * tokens say. An answer without an ID token keeps the old one out of it: that is PROVIDER.
+ * Uses a refresh token (RFC 6749 section 6, OpenID Connect Core 12) and reads the person anew:
+ * roles are what the new tokens say. An answer without an ID token keeps the old one out of it:
+ * that is PROVIDER.
  * @param tokens  refresh_token is the new one, or the old one when the answer brings none
  * @return as kc_login_finish; invalid_grant is fault REFUSED: the provider has ended the session
  */
@@ -313,9 +314,10 @@ typedef struct kc_logout_notice {
 } kc_logout_notice;
 
 /**
- * A logout token: every validation of OpenID Connect Back-Channel Logout 1.0 section 2.6 but the memory of jti, which is the
- * caller's. Signature (newer keys once), alg, iss, aud, iat, exp, events, no nonce, sub or sid, typ "logout+jwt" where the
- * header has one other than JWT. Every failure is REQUEST, unless the keys cannot be had (AWAY).
+ * A logout token: every validation of OpenID Connect Back-Channel Logout 1.0 section 2.6 but the
+ * memory of jti, which is the caller's. Signature (newer keys once), alg, iss, aud, iat, exp,
+ * events, no nonce, sub or sid, typ "logout+jwt" where the header has one other than JWT. Every
+ * failure is REQUEST, unless the keys cannot be had (AWAY).
  */
 KC_WARN_UNUSED apr_status_t kc_logout_token_read(kc_logout_notice *out, const char *token,
                                                  kc_provider *provider, kc_provider_view *view,
@@ -323,8 +325,9 @@ KC_WARN_UNUSED apr_status_t kc_logout_token_read(kc_logout_notice *out, const ch
                                                  apr_pool_t *pool, kc_error *err);
 
 /**
- * Keycloak's admin action, the body of its POST to k_logout and so on: signature by the realm's keys, action = `action`, resource =
- * client id, expiration not passed (and not over 10 minutes ahead), an id. It has neither iss nor aud. Failures as above.
+ * Keycloak's admin action, the body of its POST to k_logout and so on: signature by the realm's
+ * keys, action = `action`, resource = client id, expiration not passed (and not over 10 minutes
+ * ahead), an id. It has neither iss nor aud. Failures as above.
  */
 KC_WARN_UNUSED apr_status_t kc_admin_action_read(kc_logout_notice *out, const char *action,
                                                  const char *token, kc_provider *provider,
