@@ -7,24 +7,22 @@ from support.jose import Key, b64, rsa_key, unb64
 from support.provider import DROP
 from support.site import MARKER
 
-PROVIDER = "KC0[34].."
-
 LIES = [
-    ("iss-of-another", {"iss": "https://evil.test/realms/LearningSoftware"}),
-    ("iss-missing", {"iss": DROP}),
-    ("iss-number", {"iss": 1}),
-    ("azp-of-another", {"azp": "other"}),
-    ("azp-missing", {"azp": DROP}),
-    ("azp-list", {"azp": ["webapp"]}),
-    ("typ-id", {"typ": "ID"}),
-    ("typ-refresh", {"typ": "Refresh"}),
-    ("typ-logout", {"typ": "Logout"}),
-    ("typ-missing", {"typ": DROP}),
-    ("typ-number", {"typ": 1}),
-    ("sub-of-another", {"sub": "11111111-2222-3333-4444-555555555555"}),
-    ("exp-zero", {"exp": 0}),
-    ("exp-missing", {"exp": DROP}),
-    ("exp-string", {"exp": "never"}),
+    ("iss-of-another", {"iss": "https://evil.test/realms/LearningSoftware"}, "KC0433"),
+    ("iss-missing", {"iss": DROP}, "KC0433"),
+    ("iss-number", {"iss": 1}, "KC0433"),
+    ("azp-of-another", {"azp": "other"}, "KC0434"),
+    ("azp-missing", {"azp": DROP}, "KC0434"),
+    ("azp-list", {"azp": ["webapp"]}, "KC0434"),
+    ("typ-id", {"typ": "ID"}, "KC0432"),
+    ("typ-refresh", {"typ": "Refresh"}, "KC0432"),
+    ("typ-logout", {"typ": "Logout"}, "KC0432"),
+    ("typ-missing", {"typ": DROP}, "KC0432"),
+    ("typ-number", {"typ": 1}, "KC0432"),
+    ("sub-of-another", {"sub": "11111111-2222-3333-4444-555555555555"}, "KC0435"),
+    ("exp-zero", {"exp": 0}, "KC0436"),
+    ("exp-missing", {"exp": DROP}, "KC0436"),
+    ("exp-string", {"exp": "never"}, "KC0436"),
 ]
 
 
@@ -33,31 +31,31 @@ def without_at_hash(provider):
     provider.lie(id_token={"at_hash": DROP})
 
 
-@table("changes", LIES)
-def test_lie_is_found_out(httpd, provider, client, changes):
+@table("changes, message", LIES)
+def test_lie_is_found_out(httpd, provider, client, changes, message):
     provider.lie(access_token=changes)
-    login_fails(client, httpd, provider, 502, PROVIDER, path="/admin/")
+    login_fails(client, httpd, provider, 502, message, path="/admin/")
 
 
 def test_expired(httpd, provider, client):
     provider.lie(access_token=lambda honest: {**honest, "exp": int(time.time()) - 120})
-    login_fails(client, httpd, provider, 502, PROVIDER, path="/admin/")
+    login_fails(client, httpd, provider, 502, "KC0436", path="/admin/")
 
 
 SIGNATURES = [
-    ("other-key", {"access_signer": Key("RS256", private=rsa_key("evil")).sign}),
-    ("none", {"access_header": {"alg": "none"}, "access_signer": lambda data: b"x"}),
-    ("cut", {"access_raw": lambda token: token[:-8]}),
-    ("unknown-kid", {"access_header": {"kid": "unknown"}}),
-    ("crit", {"access_header": {"crit": ["exp"]}}),
+    ("other-key", {"access_signer": Key("RS256", private=rsa_key("evil")).sign}, "KC0308"),
+    ("none", {"access_header": {"alg": "none"}, "access_signer": lambda data: b"x"}, "KC0304"),
+    ("cut", {"access_raw": lambda token: token[:-8]}, "KC0308"),
+    ("unknown-kid", {"access_header": {"kid": "unknown"}}, "KC0306"),
+    ("crit", {"access_header": {"crit": ["exp"]}}, "KC0305"),
 ]
 
 
-@table("lie", SIGNATURES)
-def test_signature_is_verified(httpd, provider, client, lie):
+@table("lie, message", SIGNATURES)
+def test_signature_is_verified(httpd, provider, client, lie, message):
     without_at_hash(provider)
     provider.lie(**lie)
-    login_fails(client, httpd, provider, 502, PROVIDER, path="/admin/")
+    login_fails(client, httpd, provider, 502, message, path="/admin/")
 
 
 def test_roles_changed_after_signing(httpd, provider, client):
@@ -72,7 +70,7 @@ def test_roles_changed_after_signing(httpd, provider, client):
     assert forged != unb64(payload)
     client.jar.clear()
     provider.lie(access_raw=lambda _: ".".join((header, b64(forged), signature)))
-    login_fails(client, httpd, provider, 502, PROVIDER, path="/admin/")
+    login_fails(client, httpd, provider, 502, "KC0308", path="/admin/")
 
 
 def test_unsigned_token_counts_as_no_jwt(httpd, provider, client):
@@ -109,17 +107,17 @@ def test_rfc_9068_header(httpd, provider, client):
     let_in(client.login(httpd.url("/admin/")))
 
 
-@table("answer", [
-    ("missing", {"access_token": DROP}),
-    ("empty", {"access_token": ""}),
-    ("number", {"access_token": 1}),
-    ("type-missing", {"token_type": DROP}),
-    ("type-mac", {"token_type": "mac"}),
-    ("type-number", {"token_type": 1}),
+@table("answer, message", [
+    ("missing", {"access_token": DROP}, "KC0610"),
+    ("empty", {"access_token": ""}, "KC0609"),
+    ("number", {"access_token": 1}, "KC0609"),
+    ("type-missing", {"token_type": DROP}, "KC0611"),
+    ("type-mac", {"token_type": "mac"}, "KC0611"),
+    ("type-number", {"token_type": 1}, "KC0611"),
 ])
-def test_answer_without_a_usable_access_token(httpd, provider, client, answer):
+def test_answer_without_a_usable_access_token(httpd, provider, client, answer, message):
     provider.lie(token=answer)
-    login_fails(client, httpd, provider, 502, "KC0[46]..")
+    login_fails(client, httpd, provider, 502, message)
 
 
 def test_token_type_in_other_letters(httpd, provider, client):

@@ -68,7 +68,8 @@ MISTAKES = [
     ("base-url-no-url", GOOD + "KCAuthBaseURL www.example.org\n", ["KCAuthBaseURL"]),
     ("internal-url-http", GOOD + "KCAuthInternalURL http://10.0.0.5:8080\n", ["KCAuthInternalURL"]),
     ("post-logout-url", GOOD + "KCAuthPostLogoutURL goodbye\n", ["KCAuthPostLogoutURL"]),
-    ("post-logout-url-script", GOOD + "KCAuthPostLogoutURL javascript:x\n", ["KCAuthPostLogoutURL"]),
+    ("post-logout-url-script", GOOD + "KCAuthPostLogoutURL javascript:x\n",
+     ["KCAuthPostLogoutURL"]),
     ("scope-without-openid", GOOD + 'KCAuthScope "profile email"\n', ["openid"]),
     ("key-short", GOOD + "KCAuthSessionKey short\n", ["KCAuthSessionKey", "32"]),
     ("key-file-missing", GOOD + "KCAuthSessionKey file:/nowhere/key\n", ["/nowhere/key"]),
@@ -135,8 +136,12 @@ KCAuthUserInfo auto
 KCAuthExport env
 KCAuthPassCookie off
 """),
-    ("require-lines", GOOD + PLACE % 'Require kc-role a realm:b c:d "e f"\nRequire kc-realm-role g\n'
-                                     "Require kc-client-role urn:x:y z\nRequire kc-group /a/b"),
+    ("require-lines", GOOD + PLACE % """
+Require kc-role a realm:b c:d "e f"
+Require kc-realm-role g
+Require kc-client-role urn:x:y z
+Require kc-group /a/b
+"""),
 ])
 def test_good_configuration(config):
     httpd = make_httpd(config)

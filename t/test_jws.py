@@ -8,8 +8,6 @@ from support.expect import SESSION, let_in, login_fails, refused, table
 from support.jose import ALGORITHMS, EDWARDS, Key, b64, hmac_sign, rsa_key, unb64
 from support.provider import DROP
 
-JOSE = "KC0[34].."
-
 
 @table("kind", [(kind, kind) for kind in ALGORITHMS])
 def test_honest_algorithm(httpd, provider, client, kind):
@@ -22,14 +20,14 @@ def test_signature_of_another_key(httpd, provider, client, kind):
     provider.sign_with(kind)
     private = rsa_key("evil") if kind[0] in "RP" else None
     provider.lie(id_signer=Key(kind, private=private).sign)
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, "KC0308")
 
 
 @table("kind", [(kind, kind) for kind in ALGORITHMS])
 def test_at_hash_of_every_algorithm(httpd, provider, client, kind):
     provider.sign_with(kind)
     provider.lie(id_token=lambda honest: {**honest, "at_hash": flipped(honest["at_hash"])})
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, "KC0412")
 
 
 def flipped(text):
@@ -39,40 +37,40 @@ def flipped(text):
 # The header
 
 HEADERS = [
-    ("alg-none", {"alg": "none"}),
-    ("alg-none-capitals", {"alg": "NONE"}),
-    ("alg-missing", {"alg": DROP}),
-    ("alg-empty", {"alg": ""}),
-    ("alg-number", {"alg": 256}),
-    ("alg-list", {"alg": ["RS256"]}),
-    ("alg-unknown", {"alg": "XS256"}),
-    ("alg-small-letters", {"alg": "rs256"}),
-    ("alg-longer", {"alg": "RS256 "}),
-    ("alg-of-encryption", {"alg": "RSA-OAEP"}),
-    ("alg-of-another-hash", {"alg": "RS512"}),
-    ("alg-of-another-kind", {"alg": "ES256"}),
-    ("alg-sha1", {"alg": "RS1"}),
-    ("crit", {"crit": ["exp"], "exp": 1}),
-    ("crit-empty", {"crit": []}),
-    ("crit-null", {"crit": None}),
-    ("crit-b64", {"crit": ["b64"], "b64": False}),
-    ("b64-false", {"b64": False}),
-    ("zip", {"zip": "DEF"}),
-    ("cty-nested", {"cty": "JWT"}),
-    ("kid-unknown", {"kid": "unknown"}),
-    ("kid-of-encryption", {"kid": "kid-enc"}),
-    ("kid-of-another-alg", {"kid": "kid-ES256"}),
-    ("kid-empty", {"kid": ""}),
-    ("kid-number", {"kid": 1}),
-    ("kid-long", {"kid": "k" * 20000}),
-    ("kid-control-characters", {"kid": "a\r\nb\x1b[31m"}),
+    ("alg-none", {"alg": "none"}, "KC0304"),
+    ("alg-none-capitals", {"alg": "NONE"}, "KC0304"),
+    ("alg-missing", {"alg": DROP}, "KC0304"),
+    ("alg-empty", {"alg": ""}, "KC0304"),
+    ("alg-number", {"alg": 256}, "KC0304"),
+    ("alg-list", {"alg": ["RS256"]}, "KC0304"),
+    ("alg-unknown", {"alg": "XS256"}, "KC0304"),
+    ("alg-small-letters", {"alg": "rs256"}, "KC0304"),
+    ("alg-longer", {"alg": "RS256 "}, "KC0304"),
+    ("alg-of-encryption", {"alg": "RSA-OAEP"}, "KC0304"),
+    ("alg-of-another-hash", {"alg": "RS512"}, "KC0306"),
+    ("alg-of-another-kind", {"alg": "ES256"}, "KC0306"),
+    ("alg-sha1", {"alg": "RS1"}, "KC0304"),
+    ("crit", {"crit": ["exp"], "exp": 1}, "KC0305"),
+    ("crit-empty", {"crit": []}, "KC0305"),
+    ("crit-null", {"crit": None}, "KC0305"),
+    ("crit-b64", {"crit": ["b64"], "b64": False}, "KC0305"),
+    ("b64-false", {"b64": False}, "KC0305"),
+    ("zip", {"zip": "DEF"}, "KC0305"),
+    ("cty-nested", {"cty": "JWT"}, "KC0305"),
+    ("kid-unknown", {"kid": "unknown"}, "KC0306"),
+    ("kid-of-encryption", {"kid": "kid-enc"}, "KC0306"),
+    ("kid-of-another-alg", {"kid": "kid-ES256"}, "KC0306"),
+    ("kid-empty", {"kid": ""}, "KC0303"),
+    ("kid-number", {"kid": 1}, "KC0303"),
+    ("kid-long", {"kid": "k" * 20000}, "KC0306"),
+    ("kid-control-characters", {"kid": "a\r\nb\x1b[31m"}, "KC0306"),
 ]
 
 
-@table("changes", HEADERS)
-def test_header(httpd, provider, client, changes):
+@table("changes, message", HEADERS)
+def test_header(httpd, provider, client, changes, message):
     provider.lie(id_header=changes)
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, message)
 
 
 def evil():
@@ -80,18 +78,18 @@ def evil():
 
 
 CARRIED = [
-    ("jwk", lambda provider: {"jwk": evil().jwk()}),
-    ("jwk-with-good-kid", lambda provider: {"jwk": evil().jwk(kid=provider.key.kid)}),
-    ("jku", lambda provider: {"jku": provider.origin + "/evil", "kid": "evil"}),
-    ("x5u", lambda provider: {"x5u": provider.origin + "/evil", "kid": "evil"}),
-    ("x5c", lambda provider: {"x5c": [b64(evil().public_pem())]}),
+    ("jwk", lambda provider: {"jwk": evil().jwk()}, "KC0308"),
+    ("jwk-with-good-kid", lambda provider: {"jwk": evil().jwk(kid=provider.key.kid)}, "KC0308"),
+    ("jku", lambda provider: {"jku": provider.origin + "/evil", "kid": "evil"}, "KC0306"),
+    ("x5u", lambda provider: {"x5u": provider.origin + "/evil", "kid": "evil"}, "KC0306"),
+    ("x5c", lambda provider: {"x5c": [b64(evil().public_pem())]}, "KC0308"),
 ]
 
 
-@table("header", CARRIED)
-def test_key_that_the_token_carries_is_not_looked_at(httpd, provider, client, header):
+@table("header, message", CARRIED)
+def test_key_that_the_token_carries_is_not_looked_at(httpd, provider, client, header, message):
     provider.lie(id_header=header(provider), id_signer=evil().sign)
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, message)
     assert not provider.calls("unknown")
 
 
@@ -110,7 +108,7 @@ def test_key_that_the_honest_token_carries_does_no_harm(httpd, provider, client)
 @table("alg", [(alg, alg) for alg in ("HS256", "HS384", "HS512")])
 def test_hmac_is_never_accepted(httpd, provider, client, alg, secret):
     provider.lie(id_header={"alg": alg}, id_signer=hmac_sign(secret(provider), alg))
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, "KC0304")
 
 
 @table("case", [
@@ -120,7 +118,7 @@ def test_hmac_is_never_accepted(httpd, provider, client, alg, secret):
 def test_duplicate_member_in_the_header(httpd, provider, client, case):
     old, new = case
     provider.lie(id_text=lambda pair: (compact_json(pair[0]).replace(old, new), pair[1]))
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, "KC0303")
 
 
 @table("member", [(name, name) for name in ("iss", "aud", "sub", "nonce", "exp", "typ", "acr")])
@@ -129,13 +127,13 @@ def test_duplicate_member_in_the_payload(httpd, provider, client, member):
         header, claims = pair
         return header, compact_json(claims)[:-1] + f',"{member}":{json.dumps(claims[member])}}}'
     provider.lie(id_text=twice)
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, "KC0303")
 
 
 def test_duplicate_member_in_the_depth(httpd, provider, client):
     provider.lie(id_text=lambda pair: (
         pair[0], compact_json(pair[1])[:-1] + ',"x":{"a":1,"a":2}}'))
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, "KC0303")
 
 
 def compact_json(value):
@@ -143,23 +141,23 @@ def compact_json(value):
 
 
 PAYLOADS = [
-    ("list", "[]"),
-    ("string", '"x"'),
-    ("number", "1"),
-    ("null", "null"),
-    ("empty", ""),
-    ("no-json", "{iss:1}"),
-    ("cut", '{"iss":"'),
-    ("trailing", "{} {}"),
-    ("deep", '{"a":' + "[" * 5000 + "]" * 5000 + "}"),
-    ("nul", '{"iss":"a\\u0000b"}'),
+    ("list", "[]", "KC0303"),
+    ("string", '"x"', "KC0303"),
+    ("number", "1", "KC0303"),
+    ("null", "null", "KC0303"),
+    ("empty", "", "KC0302"),
+    ("no-json", "{iss:1}", "KC0303"),
+    ("cut", '{"iss":"', "KC0303"),
+    ("trailing", "{} {}", "KC0303"),
+    ("deep", '{"a":' + "[" * 5000 + "]" * 5000 + "}", "KC0303"),
+    ("nul", '{"iss":"a\\u0000b"}', "KC0303"),
 ]
 
 
-@table("payload", PAYLOADS)
-def test_payload_that_is_no_object(httpd, provider, client, payload):
+@table("payload, message", PAYLOADS)
+def test_payload_that_is_no_object(httpd, provider, client, payload, message):
     provider.lie(id_text=lambda pair: (pair[0], payload))
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, message)
 
 
 # The compact form
@@ -170,27 +168,27 @@ def parts(change):
 
 
 FORMS = [
-    ("no-signature", parts(lambda h, p, s: (h, p, ""))),
-    ("signature-gone", parts(lambda h, p, s: (h, p))),
-    ("signature-cut", parts(lambda h, p, s: (h, p, s[:-4]))),
-    ("signature-one-bit", parts(lambda h, p, s: (h, p, b64(flip(unb64(s)))))),
-    ("signature-longer", parts(lambda h, p, s: (h, p, b64(unb64(s) + b"\0")))),
-    ("signature-zeros", parts(lambda h, p, s: (h, p, b64(bytes(256))))),
-    ("payload-one-bit", parts(lambda h, p, s: (h, b64(flip(unb64(p))), s))),
-    ("header-one-bit", parts(lambda h, p, s: (b64(flip(unb64(h))), p, s))),
-    ("header-empty", parts(lambda h, p, s: ("", p, s))),
-    ("payload-empty", parts(lambda h, p, s: (h, "", s))),
-    ("fourth-part", lambda token: token + ".AAAA"),
-    ("dot-at-the-end", lambda token: token + "."),
-    ("blank-at-the-end", lambda token: token + " "),
-    ("newline-at-the-end", lambda token: token + "\n"),
-    ("padding", lambda token: token + "=="),
-    ("junk-at-the-end", lambda token: token + "!"),
-    ("newline-inside", lambda token: token[:20] + "\n" + token[20:]),
-    ("standard-base64", parts(lambda h, p, s: (h, p, "+/" + s[2:]))),
-    ("stray-bits", parts(lambda h, p, s: (h, p, s[:-1] + stray(s[-1])))),
-    ("not-ascii", lambda token: token[:-1] + "é"),
-    ("nul", lambda token: token[:30] + "\0" + token[30:]),
+    ("no-signature", parts(lambda h, p, s: (h, p, "")), "KC0302"),
+    ("signature-gone", parts(lambda h, p, s: (h, p)), "KC0302"),
+    ("signature-cut", parts(lambda h, p, s: (h, p, s[:-4])), "KC0308"),
+    ("signature-one-bit", parts(lambda h, p, s: (h, p, b64(flip(unb64(s))))), "KC0308"),
+    ("signature-longer", parts(lambda h, p, s: (h, p, b64(unb64(s) + b"\0"))), "KC0308"),
+    ("signature-zeros", parts(lambda h, p, s: (h, p, b64(bytes(256)))), "KC0308"),
+    ("payload-one-bit", parts(lambda h, p, s: (h, b64(flip(unb64(p))), s)), "KC0308"),
+    ("header-one-bit", parts(lambda h, p, s: (b64(flip(unb64(h))), p, s)), "KC0304"),
+    ("header-empty", parts(lambda h, p, s: ("", p, s)), "KC0302"),
+    ("payload-empty", parts(lambda h, p, s: (h, "", s)), "KC0302"),
+    ("fourth-part", lambda token: token + ".AAAA", "KC0302"),
+    ("dot-at-the-end", lambda token: token + ".", "KC0302"),
+    ("blank-at-the-end", lambda token: token + " ", "KC0609"),
+    ("newline-at-the-end", lambda token: token + "\n", "KC0609"),
+    ("padding", lambda token: token + "==", "KC0302"),
+    ("junk-at-the-end", lambda token: token + "!", "KC0302"),
+    ("newline-inside", lambda token: token[:20] + "\n" + token[20:], "KC0609"),
+    ("standard-base64", parts(lambda h, p, s: (h, p, "+/" + s[2:])), "KC0302"),
+    ("stray-bits", parts(lambda h, p, s: (h, p, s[:-1] + stray(s[-1]))), "KC0308"),
+    ("not-ascii", lambda token: token[:-1] + "é", "KC0609"),
+    ("nul", lambda token: token[:30] + "\0" + token[30:], "KC0608"),
 ]
 
 
@@ -204,10 +202,10 @@ def stray(character):
     return alphabet[alphabet.index(character) | 1]
 
 
-@table("change", FORMS)
-def test_form(httpd, provider, client, change):
+@table("change, message", FORMS)
+def test_form(httpd, provider, client, change, message):
     provider.lie(id_raw=change)
-    login_fails(client, httpd, provider, 502, "KC0[346]..")
+    login_fails(client, httpd, provider, 502, message)
 
 
 @table("change", [
@@ -224,7 +222,7 @@ def test_form(httpd, provider, client, change):
 def test_ecdsa_signature(httpd, provider, client, change):
     provider.sign_with("ES256")
     provider.lie(id_signer=lambda data: change(provider.key.sign(data)))
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, "KC0308")
 
 
 def der(raw):
@@ -241,14 +239,14 @@ def test_algorithm_that_is_not_the_key_s(httpd, provider, client, kind, other):
     """The header says `other`, and is signed so, by a key whose alg is `kind`."""
     provider.sign_with(kind)
     provider.lie(id_header={"alg": other}, id_signer=lambda data: provider.key.sign(data, other))
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, "KC0306")
 
 
 @table("kind", [(kind, kind) for kind in EDWARDS])
 def test_edwards_signature_cut(httpd, provider, client, kind):
     provider.sign_with(kind)
     provider.lie(id_signer=lambda data: provider.key.sign(data)[:-1])
-    login_fails(client, httpd, provider, 502, JOSE)
+    login_fails(client, httpd, provider, 502, "KC0308")
 
 
 # Key sets
@@ -298,7 +296,7 @@ def test_key_that_may_not_verify(new_httpd, new_provider, kind, change):
     provider.lie(jwks=key_set(provider.key.jwk(**change), good.jwk()))
     httpd = new_httpd(provider=provider)
     client = Client()
-    refused(client.login(httpd.url("/protected/")), httpd, 502, JOSE)
+    refused(client.login(httpd.url("/protected/")), httpd, 502, "KC0306")
     assert not client.jar.named(SESSION)
 
 
@@ -307,14 +305,14 @@ def test_small_rsa_key_is_not_used(new_httpd, new_provider):
     provider.key = Key("RS256", kid="small", private=rsa_key("small", 1024))
     provider.keys = [*provider.keys, provider.key]
     httpd = new_httpd(provider=provider)
-    refused(Client().login(httpd.url("/protected/")), httpd, 502, JOSE)
+    refused(Client().login(httpd.url("/protected/")), httpd, 502, "KC0306")
 
 
 def test_set_without_a_usable_key(new_httpd, new_provider):
     provider = new_provider(kinds=["ES256"])
     provider.lie(jwks=key_set(provider.key.jwk(use="enc")))
     httpd = new_httpd(provider=provider, wait=False)
-    refused(Client().login(httpd.url("/protected/")), httpd, 502, "KC0[23]..")
+    refused(Client().login(httpd.url("/protected/")), httpd, 502, "KC0244")
 
 
 @table("change", [
@@ -344,7 +342,7 @@ def test_no_kid_with_several_keys(new_httpd, new_provider):
     provider.keys = [*provider.keys, Key("RS256", kid="another", private=rsa_key("another"))]
     provider.lie(id_header={"kid": DROP})
     httpd = new_httpd(provider=provider)
-    refused(Client().login(httpd.url("/protected/")), httpd, 502, JOSE)
+    refused(Client().login(httpd.url("/protected/")), httpd, 502, "KC0307")
 
 
 def test_keys_changed_just_before_signing(new_httpd, new_provider):

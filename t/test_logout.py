@@ -87,9 +87,10 @@ def test_post_logout_url(new_httpd, new_provider, value, wanted):
 
 
 def test_parameters_of_a_logout_link_lead_nowhere(httpd, provider):
-    query = "?post_logout_redirect_uri=https://evil.test&next=https://evil.test&redirect=//evil.test"
+    query = "&".join(f"{name}=https://evil.test" for name in
+                     ("post_logout_redirect_uri", "next", "redirect", "client_id"))
     for client in (logged_in(httpd), Client()):
-        answer = client.get(httpd.url("/oauth/logout" + query), follow=False)
+        answer = client.get(httpd.url("/oauth/logout?" + query), follow=False)
         assert "evil.test" not in answer.location
 
 

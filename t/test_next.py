@@ -1,4 +1,4 @@
-"""login?next= leads to local paths only: whatever a browser might take for another origin becomes /."""
+"""login?next= leads to local paths only: what a browser might take for another origin becomes /."""
 
 import urllib.parse
 

@@ -21,27 +21,27 @@ def error(name, description=None):
 
 
 @table("lie, status, message", [
-    ("consent-refused", error("access_denied"), PERSON, "KC05.."),
-    ("action-outstanding", error("interaction_required"), PERSON, "KC05.."),
-    ("scope-unknown", error("invalid_scope", "Invalid scopes: x"), NONSENSE, "KC05.."),
-    ("request-wrong", error("invalid_request", "Missing parameter: x"), NONSENSE, "KC05.."),
-    ("client-not-allowed", error("unauthorized_client"), NONSENSE, "KC05.."),
-    ("response-type", error("unsupported_response_type"), NONSENSE, "KC05.."),
-    ("server-error", error("server_error", "unexpected"), NONSENSE, "KC05.."),
-    ("busy", error("temporarily_unavailable", "maintenance"), AWAY, "KC05.."),
-    ("unknown-error", error("no_such_error"), NONSENSE, "KC05.."),
-    ("error-with-markup", error("<b>x</b>", "<script>alert(1)</script>"), NONSENSE, "KC05.."),
-    ("iss-missing", {"iss": DROP}, NONSENSE, "KC05.."),
-    ("iss-of-another", {"iss": "https://evil.test/realms/LearningSoftware"}, NONSENSE, "KC05.."),
-    ("iss-with-slash", lambda honest: {**honest, "iss": honest["iss"] + "/"}, NONSENSE, "KC05.."),
+    ("consent-refused", error("access_denied"), PERSON, "KC0523"),
+    ("action-outstanding", error("interaction_required"), PERSON, "KC0524"),
+    ("scope-unknown", error("invalid_scope", "Invalid scopes: x"), NONSENSE, "KC0527"),
+    ("request-wrong", error("invalid_request", "Missing parameter: x"), NONSENSE, "KC0529"),
+    ("client-not-allowed", error("unauthorized_client"), NONSENSE, "KC0528"),
+    ("response-type", error("unsupported_response_type"), NONSENSE, "KC0530"),
+    ("server-error", error("server_error", "unexpected"), NONSENSE, "KC0526"),
+    ("busy", error("temporarily_unavailable", "maintenance"), AWAY, "KC0525"),
+    ("unknown-error", error("no_such_error"), NONSENSE, "KC0530"),
+    ("error-with-markup", error("<b>x</b>", "<script>alert(1)</script>"), NONSENSE, "KC0530"),
+    ("iss-missing", {"iss": DROP}, NONSENSE, "KC0522"),
+    ("iss-of-another", {"iss": "https://evil.test/realms/LearningSoftware"}, NONSENSE, "KC0521"),
+    ("iss-with-slash", lambda honest: {**honest, "iss": honest["iss"] + "/"}, NONSENSE, "KC0521"),
     ("iss-missing-in-an-error",
-     lambda honest: {"error": "access_denied", "state": honest["state"]}, NONSENSE, "KC05.."),
+     lambda honest: {"error": "access_denied", "state": honest["state"]}, NONSENSE, "KC0522"),
     ("iss-of-another-in-an-error",
-     lambda honest: {"error": "access_denied", "state": honest["state"], "iss": "https://evil.test"},
-     NONSENSE, "KC05.."),
-    ("code-missing", {"code": DROP}, REQUEST, "KC05.."),
-    ("code-empty", {"code": ""}, REQUEST, "KC05.."),
-    ("code-unknown", {"code": "no-such-code"}, REQUEST, "KC06.."),
+     lambda honest: {**error("access_denied")(honest), "iss": "https://evil.test"},
+     NONSENSE, "KC0521"),
+    ("code-missing", {"code": DROP}, REQUEST, "KC0531"),
+    ("code-empty", {"code": ""}, REQUEST, "KC0531"),
+    ("code-unknown", {"code": "no-such-code"}, REQUEST, "KC0602"),
 ])
 def test_authorization_answer(httpd, provider, client, lie, status, message):
     provider.lie(authorization=lie)
@@ -88,45 +88,45 @@ def body(text, status=200, kind="application/json"):
 
 
 TOKEN_ANSWERS = [
-    ("code-refused", failure(400, "invalid_grant", "Code not valid"), REQUEST),
-    ("client-unknown", failure(401, "invalid_client"), NONSENSE),
-    ("secret-wrong", failure(401, "unauthorized_client"), NONSENSE),
-    ("request-wrong", failure(400, "invalid_request"), NONSENSE),
-    ("scope-wrong", failure(400, "invalid_scope"), NONSENSE),
-    ("grant-unsupported", failure(400, "unsupported_grant_type"), NONSENSE),
-    ("400-without-json", body("<html>Bad</html>", 400, "text/html"), NONSENSE),
-    ("403", body("", 403), NONSENSE),
-    ("404", body("{}", 404), NONSENSE),
-    ("429", body("{}", 429), NONSENSE),
-    ("500", body('{"error":"unknown_error"}', 500), AWAY),
-    ("502", body("<html>Bad gateway</html>", 502, "text/html"), AWAY),
-    ("503", body("", 503), AWAY),
-    ("504", body("", 504), AWAY),
-    ("302", Reply(302, b"", {"Location": "/elsewhere"}), NONSENSE),
-    ("307", Reply(307, b"", {"Location": "/elsewhere"}), NONSENSE),
-    ("204", Reply(204, b"", {"Content-Length": "0"}), NONSENSE),
-    ("empty", body(""), NONSENSE),
-    ("html", body("<html>Hello</html>", 200, "text/html"), NONSENSE),
-    ("no-json", body("access_token=x&id_token=y"), NONSENSE),
-    ("list", body("[]"), NONSENSE),
-    ("string", body('"x"'), NONSENSE),
-    ("null", body("null"), NONSENSE),
-    ("no-members", body("{}"), NONSENSE),
-    ("two-objects", body("{}{}"), NONSENSE),
-    ("cut-json", body('{"access_token":"x'), NONSENSE),
-    ("twice", body('{"access_token":"x","access_token":"y"}'), NONSENSE),
-    ("not-utf-8", body(b'{"access_token":"\xff\xfe"}'), NONSENSE),
-    ("nul", body(b'{"access_token":"a\\u0000b"}'), NONSENSE),
-    ("deep", body("[" * 100_000), NONSENSE),
-    ("error-with-200", failure(200, "invalid_grant"), NONSENSE),
-    ("huge", body('{"x":"' + "y" * 2_000_000 + '"}'), NONSENSE),
+    ("code-refused", failure(400, "invalid_grant", "Code not valid"), REQUEST, "KC0602"),
+    ("client-unknown", failure(401, "invalid_client"), NONSENSE, "KC0603"),
+    ("secret-wrong", failure(401, "unauthorized_client"), NONSENSE, "KC0604"),
+    ("request-wrong", failure(400, "invalid_request"), NONSENSE, "KC0605"),
+    ("scope-wrong", failure(400, "invalid_scope"), NONSENSE, "KC0605"),
+    ("grant-unsupported", failure(400, "unsupported_grant_type"), NONSENSE, "KC0605"),
+    ("400-without-json", body("<html>Bad</html>", 400, "text/html"), NONSENSE, "KC0605"),
+    ("403", body("", 403), NONSENSE, "KC0605"),
+    ("404", body("{}", 404), NONSENSE, "KC0605"),
+    ("429", body("{}", 429), NONSENSE, "KC0605"),
+    ("500", body('{"error":"unknown_error"}', 500), AWAY, "KC0606"),
+    ("502", body("<html>Bad gateway</html>", 502, "text/html"), AWAY, "KC0606"),
+    ("503", body("", 503), AWAY, "KC0606"),
+    ("504", body("", 504), AWAY, "KC0606"),
+    ("302", Reply(302, b"", {"Location": "/elsewhere"}), NONSENSE, "KC0607"),
+    ("307", Reply(307, b"", {"Location": "/elsewhere"}), NONSENSE, "KC0607"),
+    ("204", Reply(204, b"", {"Content-Length": "0"}), NONSENSE, "KC0607"),
+    ("empty", body(""), NONSENSE, "KC0608"),
+    ("html", body("<html>Hello</html>", 200, "text/html"), NONSENSE, "KC0608"),
+    ("no-json", body("access_token=x&id_token=y"), NONSENSE, "KC0608"),
+    ("list", body("[]"), NONSENSE, "KC0608"),
+    ("string", body('"x"'), NONSENSE, "KC0608"),
+    ("null", body("null"), NONSENSE, "KC0608"),
+    ("no-members", body("{}"), NONSENSE, "KC0610"),
+    ("two-objects", body("{}{}"), NONSENSE, "KC0608"),
+    ("cut-json", body('{"access_token":"x'), NONSENSE, "KC0608"),
+    ("twice", body('{"access_token":"x","access_token":"y"}'), NONSENSE, "KC0608"),
+    ("not-utf-8", body(b'{"access_token":"\xff\xfe"}'), NONSENSE, "KC0608"),
+    ("nul", body(b'{"access_token":"a\\u0000b"}'), NONSENSE, "KC0608"),
+    ("deep", body("[" * 100_000), NONSENSE, "KC0608"),
+    ("error-with-200", failure(200, "invalid_grant"), NONSENSE, "KC0610"),
+    ("huge", body('{"x":"' + "y" * 2_000_000 + '"}'), NONSENSE, "KC0205"),
 ]
 
 
-@table("reply, status", TOKEN_ANSWERS)
-def test_token_answer(httpd, provider, client, reply, status):
+@table("reply, status, message", TOKEN_ANSWERS)
+def test_token_answer(httpd, provider, client, reply, status, message):
     provider.lie(token_reply=reply)
-    login_fails(client, httpd, provider, status, "KC0[26]..")
+    login_fails(client, httpd, provider, status, message)
 
 
 def test_token_request_is_never_redirected(httpd, provider, client):
@@ -184,31 +184,33 @@ def test_public_pages_do_not_wait_for_the_provider(hasty_server, provider):
 # Metadata and keys
 
 METADATA = [
-    ("issuer-of-another", {"issuer": "https://evil.test/realms/LearningSoftware"}),
-    ("issuer-missing", {"issuer": DROP}),
-    ("issuer-number", {"issuer": 1}),
-    ("token-endpoint-missing", {"token_endpoint": DROP}),
-    ("token-endpoint-http-elsewhere", {"token_endpoint": "http://evil.test/token"}),
-    ("token-endpoint-relative", {"token_endpoint": "/token"}),
-    ("token-endpoint-file", {"token_endpoint": "file:///etc/passwd"}),
-    ("token-endpoint-with-user", {"token_endpoint": "https://user:pass@127.0.0.1/token"}),
-    ("authorization-endpoint-missing", {"authorization_endpoint": DROP}),
-    ("authorization-endpoint-script", {"authorization_endpoint": "javascript:alert(1)"}),
-    ("authorization-endpoint-newline", {"authorization_endpoint": "https://a.test/\r\nX: y"}),
-    ("jwks-uri-missing", {"jwks_uri": DROP}),
-    ("jwks-uri-http-elsewhere", {"jwks_uri": "http://evil.test/certs"}),
-    ("no-algorithm-of-ours", {"id_token_signing_alg_values_supported": ["HS256", "none"]}),
+    ("issuer-of-another", {"issuer": "https://evil.test/realms/LearningSoftware"}, "KC0223"),
+    ("issuer-missing", {"issuer": DROP}, "KC0222"),
+    ("issuer-number", {"issuer": 1}, "KC0222"),
+    ("token-endpoint-missing", {"token_endpoint": DROP}, "KC0225"),
+    ("token-endpoint-http-elsewhere", {"token_endpoint": "http://evil.test/token"}, "KC0227"),
+    ("token-endpoint-relative", {"token_endpoint": "/token"}, "KC0226"),
+    ("token-endpoint-file", {"token_endpoint": "file:///etc/passwd"}, "KC0226"),
+    ("token-endpoint-with-user", {"token_endpoint": "https://user:pass@127.0.0.1/token"}, "KC0226"),
+    ("authorization-endpoint-missing", {"authorization_endpoint": DROP}, "KC0225"),
+    ("authorization-endpoint-script", {"authorization_endpoint": "javascript:alert(1)"}, "KC0226"),
+    ("authorization-endpoint-newline", {"authorization_endpoint": "https://a.test/\r\nX: y"},
+     "KC0226"),
+    ("jwks-uri-missing", {"jwks_uri": DROP}, "KC0225"),
+    ("jwks-uri-http-elsewhere", {"jwks_uri": "http://evil.test/certs"}, "KC0227"),
+    ("no-algorithm-of-ours", {"id_token_signing_alg_values_supported": ["HS256", "none"]},
+     "KC0228"),
 ]
 
 
-@table("changes", METADATA)
-def test_metadata_that_is_not_believed(new_httpd, new_provider, changes):
+@table("changes, message", METADATA)
+def test_metadata_that_is_not_believed(new_httpd, new_provider, changes, message):
     provider = new_provider(kinds=["ES256"])
     provider.lie(discovery=changes)
     httpd = new_httpd(provider=provider, wait=False)
     until(lambda: provider.count("discovery"), "a request for the metadata")
     httpd.log.wait_for("KC02")
-    refused(Client().get(httpd.url("/protected/"), follow=False), httpd, NONSENSE, "KC02..")
+    refused(Client().get(httpd.url("/protected/"), follow=False), httpd, NONSENSE, message)
     provider.tell_the_truth()
     until(lambda: Client().get(httpd.url("/protected/"), follow=False).status == 302,
           "the metadata", seconds=30)

@@ -217,7 +217,12 @@ def test_role_names_of_the_provider_do_not_break_the_log(new_httpd, new_provider
 
 # Places
 
-HTACCESS = '<Directory "${ROOT}/htdocs">\nAllowOverride AuthConfig\nRequire all granted\n</Directory>\n'
+HTACCESS = """
+<Directory "${ROOT}/htdocs">
+    AllowOverride AuthConfig
+    Require all granted
+</Directory>
+"""
 
 
 @table("keep, realm", [("without-keep-roles", None, 401), ("with-keep-roles", "realm:staff", 200)])

@@ -217,8 +217,10 @@ def test_parts_of_two_sessions_do_not_mix(httpd, provider):
     provider.users["alice"] = crowd(300)
     one, two = ({cookie.name: cookie.value for cookie in logged_in(httpd).jar.named(SESSION)}
                 for _ in range(2))
-    header = "; ".join(f"{name}={value}" for name, value in {**one, "kcauth": two["kcauth"]}.items())
-    sent_to_login(Client().get(httpd.url("/protected/"), {"Cookie": header}, follow=False), provider)
+    mixed = {**one, "kcauth": two["kcauth"]}
+    header = "; ".join(f"{name}={value}" for name, value in mixed.items())
+    answer = Client().get(httpd.url("/protected/"), {"Cookie": header}, follow=False)
+    sent_to_login(answer, provider)
 
 
 def test_smaller_session_leaves_no_old_parts(httpd, provider, client):

@@ -1,4 +1,4 @@
-"""The state of a login under way: one cookie a login, good once, in this browser, for 35 minutes."""
+"""The state of a login under way: one cookie a login, good once, in this browser."""
 
 from support.client import Client
 from support.expect import SESSION, STATE, let_in, logged_in, refused, table
@@ -16,7 +16,7 @@ def begun(httpd, client, target="/protected/"):
 def test_state_of_another_browser(httpd, provider, client):
     """Login CSRF: the attacker's callback URL in the victim's browser."""
     url = begun(httpd, Client())
-    refused(client.get(url), httpd, 400, "KC05..")
+    refused(client.get(url), httpd, 400, "KC0501")
     assert not client.jar.named(SESSION)
     assert provider.count("token") == 0
 
@@ -32,7 +32,7 @@ def test_callback_is_good_once(httpd, provider, client):
     cookies = client.jar.header(url)
     let_in(client.get(url))
     again = Client()
-    refused(again.get(url, {"Cookie": cookies}), httpd, 400, "KC05..")
+    refused(again.get(url, {"Cookie": cookies}), httpd, 400, "KC0503")
     assert not again.jar.named(SESSION)
     assert provider.count("token") == 1
 
@@ -41,9 +41,9 @@ def test_state_is_spent_before_the_code_is_sent(httpd, provider, client):
     provider.lie(token={"id_token": "nonsense"})
     url = begun(httpd, client)
     cookies = client.jar.header(url)
-    refused(client.get(url), httpd, 502, "KC0[346]..")
+    refused(client.get(url), httpd, 502, "KC0302")
     provider.tell_the_truth()
-    refused(Client().get(url, {"Cookie": cookies}), httpd, 400, "KC05..")
+    refused(Client().get(url, {"Cookie": cookies}), httpd, 400, "KC0503")
     assert provider.count("token") == 1
 
 
@@ -98,7 +98,7 @@ def test_twenty_tabs_end_well(httpd, client):
 ])
 def test_callback_with_parameters_that_make_no_sense(httpd, provider, client, query):
     answer = client.get(httpd.url(CALLBACK + query))
-    refused(answer, httpd, 400, "KC05..")
+    refused(answer, httpd, 400, "KC050[14]")
     assert "<script" not in answer.text
     assert provider.requests == []
 
@@ -106,7 +106,7 @@ def test_callback_with_parameters_that_make_no_sense(httpd, provider, client, qu
 def test_callback_with_duplicate_parameters_of_a_good_login(httpd, provider, client):
     """RFC 6749 3.1: parameters MUST NOT be included more than once."""
     url = begun(httpd, client)
-    refused(client.get(url + "&code=another"), httpd, 400, "KC05..")
+    refused(client.get(url + "&code=another"), httpd, 400, "KC0504")
     assert provider.count("token") == 0
 
 
@@ -135,7 +135,7 @@ def test_state_cookie_that_was_changed(httpd, provider, client, change):
     url = begun(httpd, client)
     cookie, = client.jar.named(STATE)
     cookie.value = change(cookie.value)
-    refused(client.get(url), httpd, 400, "KC05..")
+    refused(client.get(url), httpd, 400, "KC0501")
     assert provider.count("token") == 0
     assert not client.jar.named(SESSION)
 
@@ -145,7 +145,7 @@ def test_state_cookies_swapped_between_slots(httpd, provider, client):
     url = begun(httpd, client, "/protected/?2")
     one, two = client.jar.named(STATE)
     one.value, two.value = two.value, one.value
-    refused(client.get(url), httpd, 400, "KC05..")
+    refused(client.get(url), httpd, 400, "KC0501")
     assert provider.count("token") == 0
 
 
@@ -155,7 +155,7 @@ def test_session_cookie_is_no_state(httpd, provider, client):
     other = logged_in(httpd)
     session, = other.jar.named(SESSION)
     state.value = session.value
-    refused(client.get(url), httpd, 400, "KC05..")
+    refused(client.get(url), httpd, 400, "KC0501")
 
 
 def test_state_cookie_is_no_session(httpd, client):

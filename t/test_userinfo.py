@@ -1,4 +1,4 @@
-"""Userinfo: asked when the tokens hold no role or no name, believed when its sub is the ID token's."""
+"""Userinfo: asked when the tokens hold no role or name, believed when its sub is theirs."""
 
 from support.client import Client
 from support.expect import let_in, login_fails, table

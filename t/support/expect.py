@@ -31,14 +31,13 @@ def sent_to_login(answer, provider):
 
 
 def refused(answer, httpd, status, message):
-    """An error page of ours: its id fits the regular expression, its reference finds the log line."""
+    """An error page of ours: its id fits the expression, its reference finds the log line."""
     assert answer.status == status, f"{answer.status} {answer.text}\n{httpd.log.text()}"
     assert MARKER not in answer.text
     found = re.search(r"KC\d{4}", answer.text)
     assert found, answer.text
     assert re.fullmatch(message, found[0]), f"{found[0]}\n{httpd.log.text()}"
-    line = httpd.log.wait_for(found[0])
-    assert reference(answer) in line, line
+    httpd.log.wait_for(f"{found[0]}: .*{reference(answer)}")
     assert answer.headers["Content-Type"].startswith("text/html")
     assert answer.headers["Cache-Control"] == "no-store"
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]

@@ -123,7 +123,7 @@ class Httpd:
         return done.returncode, done.stdout
 
     def start(self):
-        """Returns when the server listens. Raises HttpdError with its words when it ends instead."""
+        """Returns when the server listens. HttpdError tells its words when it ends instead."""
         before = self._starts()
         output = (self.root / "output").open("wb")
         self._process = subprocess.Popen(

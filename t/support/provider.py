@@ -460,8 +460,8 @@ class Provider:
         target = asked["post_logout_redirect_uri"]
         if "state" in asked:
             target += "?" + urllib.parse.urlencode({"state": asked["state"]})
-        return Reply(302, b"", {"Location": target,
-                                "Set-Cookie": f"KEYCLOAK_IDENTITY=;Path=/realms/{REALM}/;Max-Age=0"})
+        gone = f"KEYCLOAK_IDENTITY=;Path=/realms/{REALM}/;Max-Age=0"
+        return Reply(302, b"", {"Location": target, "Set-Cookie": gone})
 
     def _unknown(self, _):
         return _json_reply({"error": "HTTP 404 Not Found"}, status=404)
