@@ -30,6 +30,7 @@ static kc_session alice(apr_pool_t *pool)
         .created = 1795500001,
         .seen = 1795500062,
         .refreshed = 1795500301,
+        .due = 1795500601,
         .expires = 1795536001,
         .mark = 0xfedcba98,
         .roles = list_of(pool, "admin", "editor"),
@@ -78,6 +79,7 @@ static void comes_back_as_it_was(void **state)
     assert_int_equal(read.created, session.created);
     assert_int_equal(read.seen, session.seen);
     assert_int_equal(read.refreshed, session.refreshed);
+    assert_int_equal(read.due, session.due);
     assert_int_equal(read.expires, session.expires);
     assert_int_equal(read.mark, session.mark);
     assert_names_equal(&read.roles, &session.roles);
@@ -239,12 +241,14 @@ static void the_format_is_this(void **state)
                           .created = 2,
                           .seen = 3,
                           .refreshed = 4,
+                          .due = 5,
                           .expires = 0x0102030405060708,
                           .mark = 0x0a0b0c0d};
     static const unsigned char expected[] = "\0\0\0\0\0\0\0\1"
                                             "\0\0\0\0\0\0\0\2"
                                             "\0\0\0\0\0\0\0\3"
                                             "\0\0\0\0\0\0\0\4"
+                                            "\0\0\0\0\0\0\0\5"
                                             "\1\2\3\4\5\6\7\10"
                                             "\12\13\14\15"
                                             "\0\0\0\27"

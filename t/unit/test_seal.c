@@ -40,7 +40,7 @@ static kc_sealer *sealer_a(apr_pool_t *pool, kc_seal_kind kind)
     return sealer_for(pool, kind, &binding, &secret_a);
 }
 
-/** Opens in a block as large as promised to be enough, so that a sanitizer sees each byte beyond. */
+/** Opens in a block as large as promised to be enough: a sanitizer sees each byte beyond. */
 static apr_status_t opens(kc_sealer *sealer, const char *text, apr_size_t text_len,
                           const char *expected, int *old_key)
 {
