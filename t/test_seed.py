@@ -7,11 +7,9 @@ import json
 import pytest
 
 from support.client import Client
-from support.demo import PAGES as DEMO_PAGES
 from support.expect import ID_TOKEN, SESSION, STATE, let_in, refused, table
-from support.keycloak import ROOT
 from support.person import Person, at_login_form
-from support.site import PAGES, make_httpd, seen
+from support.site import PAGES, seen
 from support.wait import until
 
 pytest_plugins = ["support.real"]
@@ -524,45 +522,3 @@ def test_broken_there_sessions_never_end(realm, new_httpd, directives, waits):
     let_in(person.login(httpd.url("/protected/")))
     until(lambda: person.get(httpd.url("/protected/"), follow=False).status == 302,
           "the end of the session", seconds=waits + 8, pause=waits + 1)
-
-
-# What the demo itself promises
-
-
-def test_demo_pages_show_lines_that_the_configuration_has():
-    """"What just happened" on each page shows httpd.conf as it is."""
-    conf = (ROOT / "conf/demo/httpd.conf").read_text()
-    for page in DEMO_PAGES.rglob("*.html"):
-        for block in page.read_text().split("<pre><code>")[1:]:
-            shown = block.split("</code>")[0].replace("&lt;", "<").replace("&gt;", ">")
-            for piece in shown.split("\n\n"):
-                assert piece in conf, f"{page.name}: {piece}"
-
-
-@table("path, status", [("home", "/", 200), ("logged out", "/logged-out.html", 200),
-                        ("no such page", "/nowhere", 404)])
-def test_demo_pages_go_out_with_strict_headers(demo, path, status):
-    answer = Client().get(demo.url(path))
-    assert answer.status == status
-    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert "<script" not in answer.text
-
-
-def test_demo_admins_file_is_accepted_with_every_line_in_force(tmp_path):
-    """conf/kcauth.conf, its defaults taken out of their comments."""
-    for name in ("kcauth.secret", "kcauth.key"):
-        (tmp_path / name).write_text("0123456789abcdef0123456789abcdef\n")
-    lines = []
-    for line in (ROOT / "conf/kcauth.conf").read_text().splitlines():
-        if line.startswith("LoadModule"):
-            continue
-        line = line.removeprefix("#") if line[:1] == "#" and line[1:2] not in " " else line
-        lines.append(line.replace("/etc/apache2", str(tmp_path)))
-    in_force = [line for line in lines if line.startswith("KCAuth")]
-    assert len(in_force) > 20
-    httpd = make_httpd("\n".join(lines) + "\n")
-    status, said = httpd.configtest()
-    httpd.stop()
-    assert status == 0, said
