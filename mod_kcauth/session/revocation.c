@@ -1,0 +1,262 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/*
+ * What was ended before its time: a table of words, each a time and the tag of a name, in buckets
+ * of a cache line. All changes are single atomic exchanges, so a child that is killed leaves no
+ * lock and no half of an entry behind, and a file that holds the table is good at any moment.
+ *
+ * A tag is short: of a million sessions three meet the entry of another name. If they are older
+ * than that entry, they have to log in once more.
+ */
+#include <stdatomic.h>
+#include <string.h>
+
+#include <apr_siphash.h>
+
+#include "session/session.h"
+
+enum {
+    WORDS = 8, /* of 8 bytes: one cache line */
+    BUCKETS = 8192,
+    TAG_BITS = 23, /* the other 41 bits hold milliseconds: enough until 2089 */
+    TRIES = 1000
+};
+
+#define MAGIC         APR_UINT64_C(0x4b435265766f6b01) /* "KCRevok", layout 1 */
+#define TAG_MASK      ((APR_UINT64_C(1) << TAG_BITS) - 1)
+#define LAST_MOMENT   ((APR_INT64_C(1) << (64 - TAG_BITS)) - 1)
+#define FIRST_MOMENT  APR_INT64_C(1577836800000) /* 2020-01-01, in milliseconds since 1970 */
+#define CLOCKS_DIFFER apr_time_from_sec(3600)    /* how far other clocks may be ahead of ours */
+
+/** A time, in milliseconds since 2020, before a tag; 0: empty. */
+typedef _Atomic(apr_uint64_t) word;
+
+_Static_assert(sizeof(word) == sizeof(apr_uint64_t) && ATOMIC_LLONG_LOCK_FREE == 2,
+               "processes share the table, so its atomics must need no lock");
+
+typedef struct bucket {
+    word words[WORDS];
+} bucket;
+
+typedef struct table {
+    word magic; /* 0: fresh memory */
+    word floor; /* sessions begun up to this time are revoked; 0: none for that reason */
+    word unused[WORDS - 2];
+    bucket buckets[BUCKETS];
+} table;
+
+struct kc_revocations {
+    table *shared;
+    apr_interval_time_t horizon;
+};
+
+/**
+ * The time as the table counts it. Never 0, and what it cannot count is its first or last moment.
+ * It rounds down for sessions and for entries alike, so what began within the millisecond of an
+ * entry counts as before it, and what began in the next one as after it.
+ */
+static apr_uint64_t moment(apr_time_t time)
+{
+    apr_int64_t ms = apr_time_as_msec(time) - FIRST_MOMENT;
+
+    return (apr_uint64_t)(ms < 1 ? 1 : ms > LAST_MOMENT ? LAST_MOMENT : ms);
+}
+
+static apr_uint64_t later(apr_uint64_t a, apr_uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* --- attaching -------------------------------------------------------------------------------- */
+
+static int makes_sense(table *shared, apr_time_t now)
+{
+    apr_uint64_t magic = atomic_load(&shared->magic);
+    apr_uint64_t latest = magic == MAGIC ? moment(now + CLOCKS_DIFFER) : 0;
+    apr_uint64_t highest = 0;
+    int i;
+
+    for (i = 0; i < BUCKETS * WORDS; i++) {
+        highest = later(highest, atomic_load(&shared->buckets[i / WORDS].words[i % WORDS]));
+    }
+    return (magic == MAGIC || (magic == 0 && highest == 0)) && highest >> TAG_BITS <= latest &&
+           atomic_load(&shared->floor) <= latest;
+}
+
+/** In an order that fails closed when we are killed in the middle. */
+static void clear(table *shared, apr_time_t now)
+{
+    int i;
+
+    atomic_store(&shared->floor, moment(now));
+    for (i = 0; i < BUCKETS * WORDS; i++) {
+        atomic_store(&shared->buckets[i / WORDS].words[i % WORDS], 0);
+    }
+}
+
+apr_size_t kc_revocations_size(void)
+{
+    return sizeof(table);
+}
+
+kc_revocations *kc_revocations_attach(void *memory, apr_time_t now, apr_interval_time_t horizon,
+                                      apr_pool_t *pool)
+{
+    kc_revocations *revocations = apr_palloc(pool, sizeof(*revocations));
+
+    revocations->shared = memory;
+    revocations->horizon = horizon;
+    if (!makes_sense(revocations->shared, now)) {
+        clear(revocations->shared, now);
+    }
+    atomic_store(&revocations->shared->magic, MAGIC);
+    return revocations;
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+kc_realm_key kc_realm_key_make(const char *issuer, const char *client_id)
+{
+    static const unsigned char no_key[APR_SIPHASH_KSIZE];
+    kc_realm_key key;
+
+    _Static_assert(sizeof(key.bytes) == APR_SIPHASH_KSIZE &&
+                       sizeof(key.bytes) == 2 * APR_SIPHASH_DSIZE,
+                   "two hashes are a key");
+    apr_siphash24_auth(key.bytes, issuer, strlen(issuer), no_key);
+    apr_siphash24_auth(key.bytes + APR_SIPHASH_DSIZE, client_id, strlen(client_id), no_key);
+    return key;
+}
+
+/** The kind goes into the key, so that the name can be hashed where it lies. */
+static apr_uint64_t hash_name(const kc_realm_key *key, kc_revoked_kind kind, const char *name)
+{
+    kc_realm_key kind_key = *key;
+
+    kind_key.bytes[0] ^= (unsigned char)kind;
+    return apr_siphash24(name, strlen(name), kind_key.bytes);
+}
+
+/** The lowest bits of a hash choose the bucket, the highest are the tag. */
+static bucket *bucket_of(const kc_revocations *revocations, apr_uint64_t hash)
+{
+    return &revocations->shared->buckets[hash % BUCKETS];
+}
+
+static apr_uint64_t tag_of(apr_uint64_t hash)
+{
+    return hash >> (64 - TAG_BITS);
+}
+
+kc_revocation kc_revocation_make(const kc_realm_key *key, kc_revoked_kind kind, const char *name,
+                                 apr_time_t time)
+{
+    kc_revocation revocation;
+
+    revocation.hash = hash_name(key, kind, name);
+    revocation.time = time - time % 1000;
+    return revocation;
+}
+
+/* --- entering --------------------------------------------------------------------------------- */
+
+static void raise_floor(kc_revocations *revocations, apr_uint64_t time)
+{
+    word *floor = &revocations->shared->floor;
+    apr_uint64_t seen = atomic_load(floor);
+
+    while (seen < time && !atomic_compare_exchange_weak(floor, &seen, time)) {
+    }
+}
+
+/** The word with the tag, else the empty or oldest one; *seen receives what it holds. */
+static word *choose_word(bucket *from, apr_uint64_t tag, apr_uint64_t *seen)
+{
+    word *chosen = &from->words[0];
+    int i;
+
+    *seen = ~APR_UINT64_C(0);
+    for (i = 0; i < WORDS; i++) {
+        apr_uint64_t found = atomic_load(&from->words[i]);
+
+        if (found != 0 && (found & TAG_MASK) == tag) {
+            *seen = found;
+            return &from->words[i];
+        }
+        if (found < *seen) {
+            *seen = found;
+            chosen = &from->words[i];
+        }
+    }
+    return chosen;
+}
+
+/** @return 1 when done; 0 when another writer was quicker: try again */
+static int enter(kc_revocations *revocations, bucket *into, apr_uint64_t entry,
+                 apr_uint64_t forgotten)
+{
+    apr_uint64_t seen;
+    word *chosen = choose_word(into, entry & TAG_MASK, &seen);
+
+    if ((seen & TAG_MASK) != (entry & TAG_MASK) && seen >> TAG_BITS >= forgotten) {
+        /* The older of the two is left out. The floor is up before: see kc_is_revoked(). */
+        raise_floor(revocations, (seen < entry ? seen : entry) >> TAG_BITS);
+    }
+    return seen >= entry || atomic_compare_exchange_strong(chosen, &seen, entry);
+}
+
+void kc_revoke(kc_revocations *revocations, const kc_revocation *revocation)
+{
+    apr_time_t now = apr_time_now();
+    apr_time_t latest = now + CLOCKS_DIFFER;
+    apr_uint64_t time = moment(revocation->time < latest ? revocation->time : latest);
+    apr_uint64_t forgotten = moment(now - revocations->horizon);
+    int i;
+
+    if (time < forgotten || time <= atomic_load(&revocations->shared->floor)) {
+        return;
+    }
+    for (i = 0; i < TRIES; i++) {
+        if (enter(revocations, bucket_of(revocations, revocation->hash),
+                  time << TAG_BITS | tag_of(revocation->hash), forgotten)) {
+            return;
+        }
+    }
+    raise_floor(revocations, time);
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+/** The latest time entered for a hash, 0 for none. Writers that raced may have left two. */
+static apr_uint64_t newest(const kc_revocations *revocations, apr_uint64_t hash)
+{
+    bucket *from = bucket_of(revocations, hash);
+    apr_uint64_t tag = tag_of(hash);
+    apr_uint64_t found = 0;
+    int i;
+
+    for (i = 0; i < WORDS; i++) {
+        apr_uint64_t entry = atomic_load_explicit(&from->words[i], memory_order_acquire);
+
+        if ((entry & TAG_MASK) == tag) {
+            found = later(found, entry);
+        }
+    }
+    return found >> TAG_BITS;
+}
+
+int kc_is_revoked(const kc_revocations *revocations, const kc_realm_key *key,
+                  const kc_session *session)
+{
+    apr_uint64_t ended = newest(revocations, hash_name(key, KC_REVOKED_ALL, ""));
+
+    if (*session->sid) {
+        ended = later(ended, newest(revocations, hash_name(key, KC_REVOKED_SID, session->sid)));
+    }
+    if (*session->sub) {
+        ended = later(ended, newest(revocations, hash_name(key, KC_REVOKED_SUB, session->sub)));
+    }
+    /* The floor comes last: for an entry that was gone above, it had been raised before. */
+    ended = later(ended, atomic_load_explicit(&revocations->shared->floor, memory_order_acquire));
+    return moment(session->created) <= ended;
+}
