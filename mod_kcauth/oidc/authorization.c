@@ -37,6 +37,7 @@ char *kc_authorization_url(const kc_metadata *metadata, const kc_client *client,
     kc_form_add(&form, "code_challenge", challenge);
     kc_form_add(&form, "code_challenge_method", "S256");
     kc_form_add(&form, "response_mode", request->response_mode);
+    kc_form_add(&form, "prompt", request->prompt);
     return kc_form_url(&form, metadata->authorization_endpoint);
 }
 

@@ -29,6 +29,9 @@ kc_identity *kc_identity_make(const kc_sources *sources, const char *user_claim,
     /* These are about the login, so only the ID token can tell. */
     identity->sid = kc_json_string(sources->id_token, "sid");
     identity->acr = kc_json_string(sources->id_token, "acr");
+    if (kc_member_count(&identity->issued, sources->id_token, "iat") != APR_SUCCESS) {
+        identity->issued = 0;
+    }
     if (kc_member_count(&identity->auth_time, sources->id_token, "auth_time") != APR_SUCCESS) {
         identity->auth_time = 0;
     }

@@ -50,31 +50,124 @@ int kc_claims_begun(const json_t *claims, const char *name, apr_time_t now);
 /** The S256 challenge of a verifier (RFC 7636 section 4.2); NULL when OpenSSL cannot hash. */
 char *kc_pkce_challenge(apr_pool_t *pool, const char *verifier);
 
+/* --- client.c --------------------------------------------------------------------------------- */
+
+/**
+ * A form for one of the provider's endpoints, with the client's authentication: client_secret_basic
+ * unless the metadata offers only client_secret_post; none without a secret. The deadline is left
+ * to the caller.
+ * @return APR_SUCCESS; APR_EGENERAL (PROVIDER) when the provider takes no secret as we send it
+ */
+KC_WARN_UNUSED apr_status_t kc_client_request(kc_http_request *out, const char *url, kc_form *form,
+                                              const kc_metadata *metadata, const kc_client *client,
+                                              kc_error *err);
+
+/** The provider's words in an error answer (RFC 6749 section 5.2); NULL for what it did not say. */
+typedef struct kc_refusal {
+    const char *error;
+    const char *description;
+} kc_refusal;
+
+/** Reads any answer. Strings are of the pool. */
+void kc_client_refusal(kc_refusal *out, const kc_http_response *response, apr_pool_t *pool);
+
 /* --- token.c ---------------------------------------------------------------------------------- */
 
-/** All but the deadline. Fails (PROVIDER) when the provider takes no secret as we send it. */
-KC_WARN_UNUSED apr_status_t kc_token_request(kc_http_request *out, const kc_metadata *metadata,
-                                             const kc_client *client, const char *code,
-                                             const char *code_verifier, apr_pool_t *pool,
-                                             kc_error *err);
+/** What is given for tokens: a refresh token, or else a code. */
+typedef struct kc_grant {
+    const char *code;
+    const char *code_verifier;
+    const char *refresh_token;        /**< or NULL */
+    const char *client_session_state; /**< or NULL */
+} kc_grant;
 
-/** Reads any answer of the token endpoint. */
+/** All but the deadline; fails as kc_client_request(). */
+KC_WARN_UNUSED apr_status_t kc_token_request(kc_http_request *out, const kc_metadata *metadata,
+                                             const kc_client *client, const kc_grant *grant,
+                                             apr_pool_t *pool, kc_error *err);
+
+/**
+ * Reads any answer of the token endpoint. invalid_grant is fault REQUEST for a code, REFUSED for a
+ * refresh token; other 4xx PROVIDER with the provider's words in the log, 5xx AWAY. An answer
+ * without an access token of type Bearer, or without an ID token, is PROVIDER. Where it brings no
+ * refresh token, the one that was given stays.
+ */
 KC_WARN_UNUSED apr_status_t kc_token_answer(kc_tokens **out, const kc_http_response *response,
-                                            apr_pool_t *pool, kc_error *err);
+                                            const kc_grant *grant, apr_pool_t *pool, kc_error *err);
+
+/** Asks the token endpoint (RFC 6749 sections 4.1.3 and 6): see kc_token_answer(). */
+KC_WARN_UNUSED apr_status_t kc_token_call(kc_tokens **out, kc_http *http,
+                                          const kc_metadata *metadata, const kc_client *client,
+                                          const kc_grant *grant, apr_time_t deadline,
+                                          apr_pool_t *pool, kc_error *err);
+
+/* --- revoke.c --------------------------------------------------------------------------------- */
+
+/** All but the deadline. The metadata must name the endpoint. */
+KC_WARN_UNUSED apr_status_t kc_revocation_request(kc_http_request *out, const kc_metadata *metadata,
+                                                  const kc_client *client,
+                                                  const char *refresh_token, apr_pool_t *pool,
+                                                  kc_error *err);
+
+/** Reads any answer of the revocation endpoint. */
+KC_WARN_UNUSED apr_status_t kc_revocation_answer(const kc_http_response *response, apr_pool_t *pool,
+                                                 kc_error *err);
 
 /* --- verifier.c ------------------------------------------------------------------------------- */
 
-/** What verifies the tokens of one login: renews its keys once at the most. */
+/** What verifies the tokens of one login or notice: renews its keys once at the most. */
 typedef struct kc_verifier {
     kc_provider *provider;
     kc_provider_view *view;
     apr_time_t deadline;
-    int renewed;
+    unsigned renewed : 1; /**< newer keys were asked for */
+    unsigned keyless : 1; /**< they could not be had, and a token failed for want of them */
 } kc_verifier;
 
 /** kc_jwt_verify() with the provider's algorithms; once more with newer keys where one lacks. */
 KC_WARN_UNUSED apr_status_t kc_verifier_jwt(kc_jwt **out, const char *token, kc_verifier *verifier,
                                             apr_pool_t *pool, kc_error *err);
+
+/* --- notice.c --------------------------------------------------------------------------------- */
+
+/** A kind of notice, for texts, and the message ids of what all kinds may lack. */
+typedef struct kc_notice_kind {
+    const char *name;
+    const char *too_long;
+    const char *unverified;
+    const char *keyless;
+} kc_notice_kind;
+
+/**
+ * Verifies the signature of what anybody may have sent: 64 KiB at the most, and a failure is
+ * REQUEST, or AWAY when newer keys were needed and could not be had.
+ */
+KC_WARN_UNUSED apr_status_t kc_notice_verify(kc_jwt **out, const char *token,
+                                             const kc_notice_kind *kind, kc_verifier *verifier,
+                                             apr_pool_t *pool, kc_error *err);
+
+/** Whether `value` (may be NULL) is a string of 1 to 255 bytes; *out is left alone when not. */
+int kc_notice_name(const char **out, const json_t *value);
+
+/** What a notice is held against. */
+typedef struct kc_notice_rules {
+    const char *issuer;
+    const char *client_id;
+    apr_time_t now;
+} kc_notice_rules;
+
+/* --- logout_token.c --------------------------------------------------------------------------- */
+
+/** All rules behind the signature: see kc_logout_token_read(). *out is set by success only. */
+KC_WARN_UNUSED apr_status_t kc_logout_token_check(kc_logout_notice *out, const kc_jwt *jwt,
+                                                  const kc_notice_rules *rules, kc_error *err);
+
+/* --- admin_action.c --------------------------------------------------------------------------- */
+
+/** All rules behind the signature: see kc_admin_action_read(). *out is set by success only. */
+KC_WARN_UNUSED apr_status_t kc_admin_action_check(kc_logout_notice *out, const char *action,
+                                                  const kc_jwt *jwt, const kc_notice_rules *rules,
+                                                  kc_error *err);
 
 /* --- userinfo.c ------------------------------------------------------------------------------- */
 

@@ -1,26 +1,32 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* From the code to a known person: each answer is verified before the next step looks at it. */
+/*
+ * From a code or a refresh token to a known person: each answer is verified before the next step
+ * looks at it.
+ */
 
 #include "oidc/internal.h"
 
-/* One login under way. */
-typedef struct finishing {
+/* A person being read from what the token endpoint gave. */
+typedef struct reading {
     const kc_client *client;
-    const kc_login *login;
+    const char *nonce; /* of a login; a renewal has none */
+    const char *sub;   /* of a renewal: who it was; a login does not know */
+    const char *user_claim;
+    kc_userinfo_when userinfo;
     kc_verifier verifier;
     const kc_tokens *tokens;
     kc_sources sources;
     apr_pool_t *pool;
     kc_error *err;
-} finishing;
+} reading;
 
-static apr_status_t read_id_token(finishing *in)
+static apr_status_t read_id_token(reading *in)
 {
     const kc_id_token_rules rules = {
         .issuer = in->verifier.view->metadata->issuer,
         .client_id = in->client->id,
-        .nonce = in->login->nonce,
+        .nonce = in->nonce,
         .access_token = in->tokens->access_token,
         .now = apr_time_now(),
     };
@@ -30,13 +36,19 @@ static apr_status_t read_id_token(finishing *in)
     if (rv == APR_SUCCESS) {
         rv = kc_id_token_check(jwt, &rules, in->err);
     }
-    if (rv == APR_SUCCESS) {
-        in->sources.id_token = jwt->claims;
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    return rv;
+    /* Core section 12.2: a renewal must not turn one person into another. */
+    if (in->sub && !kc_claims_equal(jwt->claims, "sub", in->sub)) {
+        return kc_fail(in->err, KC_FAULT_PROVIDER, "KC0621",
+                       "the renewed ID token is of another person than the session (sub)");
+    }
+    in->sources.id_token = jwt->claims;
+    return APR_SUCCESS;
 }
 
-static apr_status_t read_access_token(finishing *in)
+static apr_status_t read_access_token(reading *in)
 {
     const kc_id_token_rules rules = {
         .issuer = in->verifier.view->metadata->issuer,
@@ -60,20 +72,20 @@ static apr_status_t read_access_token(finishing *in)
     return rv;
 }
 
-static int wants_userinfo(const finishing *in)
+static int wants_userinfo(const reading *in)
 {
-    switch (in->login->userinfo) {
+    switch (in->userinfo) {
     case KC_USERINFO_ON:
         return 1;
     case KC_USERINFO_OFF:
         return 0;
     default:
         return in->verifier.view->metadata->userinfo_endpoint &&
-               kc_identity_lacks(&in->sources, in->login->user_claim, in->pool);
+               kc_identity_lacks(&in->sources, in->user_claim, in->pool);
     }
 }
 
-static apr_status_t read_userinfo(finishing *in)
+static apr_status_t read_userinfo(reading *in)
 {
     const kc_userinfo_rules rules = {
         .issuer = in->verifier.view->metadata->issuer,
@@ -94,37 +106,73 @@ static apr_status_t read_userinfo(finishing *in)
                            in->pool, in->err);
     /* Keycloak's lightweight tokens are no good there, so AUTO takes a refusal for an answer. An
      * outage is none: the person would lack roles for as long as the session lasts. */
-    if (in->login->userinfo == KC_USERINFO_AUTO && rv == APR_EACCES) {
+    if (in->userinfo == KC_USERINFO_AUTO && rv == APR_EACCES) {
         return APR_SUCCESS;
     }
     return rv;
+}
+
+static apr_status_t read_person(kc_identity **out, kc_tokens **tokens, const kc_grant *grant,
+                                reading *in)
+{
+    const kc_verifier *verifier = &in->verifier;
+    kc_tokens *received;
+    apr_status_t rv =
+        kc_token_call(&received, kc_provider_http(verifier->provider), verifier->view->metadata,
+                      in->client, grant, verifier->deadline, in->pool, in->err);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    in->tokens = received;
+    if ((rv = read_id_token(in)) != APR_SUCCESS || (rv = read_access_token(in)) != APR_SUCCESS ||
+        (rv = read_userinfo(in)) != APR_SUCCESS) {
+        return rv;
+    }
+    *out = kc_identity_make(&in->sources, in->user_claim, in->pool);
+    *tokens = received;
+    return APR_SUCCESS;
 }
 
 apr_status_t kc_login_finish(kc_identity **out, kc_tokens **tokens, kc_provider *provider,
                              kc_provider_view *view, const kc_client *client, const kc_login *login,
                              apr_pool_t *pool, kc_error *err)
 {
-    kc_tokens *received;
-    finishing in = {
+    const kc_grant grant = {
+        .code = login->code,
+        .code_verifier = login->code_verifier,
+        .client_session_state = login->client_session_state,
+    };
+    reading in = {
         .client = client,
-        .login = login,
-        .verifier = {provider, view, login->deadline, 0},
+        .nonce = login->nonce,
+        .user_claim = login->user_claim,
+        .userinfo = login->userinfo,
+        .verifier = {.provider = provider, .view = view, .deadline = login->deadline},
         .pool = pool,
         .err = err,
     };
-    apr_status_t rv;
 
-    rv = kc_token_exchange(&received, kc_provider_http(provider), view->metadata, client,
-                           login->code, login->code_verifier, login->deadline, pool, err);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    in.tokens = received;
-    if ((rv = read_id_token(&in)) != APR_SUCCESS || (rv = read_access_token(&in)) != APR_SUCCESS ||
-        (rv = read_userinfo(&in)) != APR_SUCCESS) {
-        return rv;
-    }
-    *out = kc_identity_make(&in.sources, login->user_claim, pool);
-    *tokens = received;
-    return APR_SUCCESS;
+    return read_person(out, tokens, &grant, &in);
+}
+
+apr_status_t kc_login_renew(kc_identity **out, kc_tokens **tokens, kc_provider *provider,
+                            kc_provider_view *view, const kc_client *client,
+                            const kc_renewal *renewal, apr_pool_t *pool, kc_error *err)
+{
+    const kc_grant grant = {
+        .refresh_token = renewal->refresh_token,
+        .client_session_state = renewal->client_session_state,
+    };
+    reading in = {
+        .client = client,
+        .sub = renewal->sub,
+        .user_claim = renewal->user_claim,
+        .userinfo = renewal->userinfo,
+        .verifier = {.provider = provider, .view = view, .deadline = renewal->deadline},
+        .pool = pool,
+        .err = err,
+    };
+
+    return read_person(out, tokens, &grant, &in);
 }

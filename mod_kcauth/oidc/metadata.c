@@ -93,6 +93,7 @@ static apr_status_t read_endpoints(kc_metadata *metadata, const reading *in)
         {"token_endpoint", &metadata->token_endpoint, 1, 1},
         {"jwks_uri", &metadata->jwks_uri, 1, 1},
         {"userinfo_endpoint", &metadata->userinfo_endpoint, 0, 1},
+        {"revocation_endpoint", &metadata->revocation_endpoint, 0, 1},
         {"end_session_endpoint", &metadata->end_session_endpoint, 0, 0},
     };
     apr_size_t i;

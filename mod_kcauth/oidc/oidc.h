@@ -33,8 +33,9 @@ typedef struct kc_metadata {
  * Reads a discovery document (OpenID Connect Discovery 1.0 section 4.2) and checks it: issuer equal
  * to `issuer` but for one slash at the end, endpoints absolute and safe (https or loopback, unless
  * `insecure`), members of the right type. A member that is null counts as absent.
- * @param internal_origin  back-channel endpoints (token, jwks, userinfo) are moved to this origin;
- *                         NULL leaves them. Those that a browser is sent to stay public
+ * @param internal_origin  back-channel endpoints (token, jwks, userinfo, revocation) are moved to
+ *                         this origin; NULL leaves them. Those that a browser is sent to stay
+ *                         public
  * @param pool             owns the result
  * @return APR_SUCCESS, or APR_EGENERAL with *err filled, fault PROVIDER
  */
@@ -172,17 +173,6 @@ typedef struct kc_tokens {
     apr_int64_t not_before; /**< Keycloak's not-before-policy, seconds since the epoch; 0: none */
 } kc_tokens;
 
-/**
- * Exchanges a code (RFC 6749 section 4.1.3). Client authentication: client_secret_basic unless the
- * metadata offers only client_secret_post; none without a secret. invalid_grant is fault REQUEST,
- * other 4xx PROVIDER with the provider's words in the log, 5xx AWAY. An answer without an access
- * token of type Bearer, or without an ID token, is PROVIDER.
- */
-KC_WARN_UNUSED apr_status_t kc_token_exchange(kc_tokens **out, kc_http *http,
-                                              const kc_metadata *metadata, const kc_client *client,
-                                              const char *code, const char *code_verifier,
-                                              apr_time_t deadline, apr_pool_t *pool, kc_error *err);
-
 /** What a token's claims are held against. */
 typedef struct kc_id_token_rules {
     const char *issuer;
@@ -276,18 +266,23 @@ typedef struct kc_renewal {
 } kc_renewal;
 
 /**
- * Uses a refresh token (RFC 6749 section 6, OpenID Connect Core 12) and reads the person anew:
- * roles are what the new tokens say. An answer without an ID token keeps the old one out of it:
- * that is PROVIDER.
+ * Uses a refresh token (RFC 6749 section 6, OpenID Connect Core section 12) and reads the person
+ * anew: roles are what the new tokens say. The answer must hold an ID token, of the same sub.
  * @param tokens  refresh_token is the new one, or the old one when the answer brings none
- * @return as kc_login_finish; invalid_grant is fault REFUSED: the provider has ended the session
+ * @return as kc_login_finish(), but that invalid_grant is fault REFUSED: the provider has ended the
+ *         session. AWAY (no answer, 5xx) and PROVIDER say nothing about it
  */
 KC_WARN_UNUSED apr_status_t kc_login_renew(kc_identity **out, kc_tokens **tokens,
                                            kc_provider *provider, kc_provider_view *view,
                                            const kc_client *client, const kc_renewal *renewal,
                                            apr_pool_t *pool, kc_error *err);
 
-/** Revokes a refresh token (RFC 7009). Any 200 is success. APR_ENOTIMPL without an endpoint. */
+/**
+ * Revokes a refresh token (RFC 7009). At Keycloak this ends the SSO session too, when no other
+ * client is in it.
+ * @return APR_SUCCESS for any 200; APR_ENOTIMPL when the provider has no such endpoint; else
+ *         APR_EGENERAL: AWAY (no answer, 5xx) or PROVIDER. *err is filled in both latter cases
+ */
 KC_WARN_UNUSED apr_status_t kc_token_revoke(kc_http *http, const kc_metadata *metadata,
                                             const kc_client *client, const char *refresh_token,
                                             apr_time_t deadline, apr_pool_t *pool, kc_error *err);
@@ -302,7 +297,10 @@ KC_WARN_UNUSED apr_status_t kc_token_revoke(kc_http *http, const kc_metadata *me
 char *kc_logout_url(const kc_metadata *metadata, const kc_client *client, const char *id_token,
                     const char *post_logout_redirect_uri, apr_pool_t *pool);
 
-/** What the provider tells about ended sessions. */
+/**
+ * What the provider tells about ended sessions. Strings have 1 to 255 bytes; they and the list live
+ * as long as the pool that the notice was read with.
+ */
 typedef struct kc_logout_notice {
     const char *sub;        /**< or NULL */
     const char *sid;        /**< or NULL; without it all sessions of sub */
@@ -315,9 +313,11 @@ typedef struct kc_logout_notice {
 
 /**
  * A logout token: every validation of OpenID Connect Back-Channel Logout 1.0 section 2.6 but the
- * memory of jti, which is the caller's. Signature (newer keys once), alg, iss, aud, iat, exp,
- * events, no nonce, sub or sid, typ "logout+jwt" where the header has one other than JWT. Every
- * failure is REQUEST, unless the keys cannot be had (AWAY).
+ * memory of jti, which is the caller's. Signature (newer keys once) by an algorithm of ID tokens,
+ * iss, aud, iat, exp (passed by 60 s at most, and a day ahead), jti, events, sub or sid, no nonce.
+ * The header's typ is logout+jwt, JWT or absent; the payload's is Logout or absent. Up to 64 KiB.
+ * Every failure is REQUEST, unless newer keys cannot be had (AWAY).
+ * @param out  left alone by a failure
  */
 KC_WARN_UNUSED apr_status_t kc_logout_token_read(kc_logout_notice *out, const char *token,
                                                  kc_provider *provider, kc_provider_view *view,
@@ -325,9 +325,12 @@ KC_WARN_UNUSED apr_status_t kc_logout_token_read(kc_logout_notice *out, const ch
                                                  apr_pool_t *pool, kc_error *err);
 
 /**
- * Keycloak's admin action, the body of its POST to k_logout and so on: signature by the realm's
- * keys, action = `action`, resource = client id, expiration not passed (and not over 10 minutes
- * ahead), an id. It has neither iss nor aud. Failures as above.
+ * Keycloak's admin action, the body of its POST to k_logout, k_push_not_before or k_test_available:
+ * signature by the realm's keys, action = `action`, resource = client id, expiration passed by 60 s
+ * at most and not over 10 minutes ahead, an id. What has iss, aud, sub or typ is a token of another
+ * kind. The memory of ids is the caller's. Bounds and failures as above.
+ * @param out  left alone by a failure. A LOGOUT with an empty list of sids ends nobody, one without
+ *             a list everybody
  */
 KC_WARN_UNUSED apr_status_t kc_admin_action_read(kc_logout_notice *out, const char *action,
                                                  const char *token, kc_provider *provider,

@@ -1,53 +1,32 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* The token endpoint: a code becomes tokens (RFC 6749 sections 2.3.1, 4.1.3, 5.1 and 5.2). */
+/* The token endpoint: tokens for a code or a refresh token (RFC 6749 sections 4.1.3, 5 and 6). */
 
 #include <string.h>
 
 #include <apr_cstr.h>
 #include <apr_strings.h>
-#include <openssl/evp.h>
 
 #include "oidc/internal.h"
 
-/* RFC 6749 section 2.3.1: both are form-encoded before RFC 7617 puts them together. */
-static const char *basic_credentials(const kc_client *client, apr_pool_t *pool)
-{
-    char *plain = apr_pstrcat(pool, kc_form_encode(pool, client->id), ":",
-                              kc_form_encode(pool, client->secret), NULL);
-    apr_size_t len = strlen(plain);
-    char *encoded = apr_palloc(pool, (len + 2) / 3 * 4 + 1);
-
-    EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)plain, (int)len);
-    return apr_pstrcat(pool, "Basic ", encoded, NULL);
-}
-
 apr_status_t kc_token_request(kc_http_request *out, const kc_metadata *metadata,
-                              const kc_client *client, const char *code, const char *code_verifier,
-                              apr_pool_t *pool, kc_error *err)
+                              const kc_client *client, const kc_grant *grant, apr_pool_t *pool,
+                              kc_error *err)
 {
-    int basic = client->secret && metadata->auth_basic;
     kc_form form;
 
-    if (client->secret && !metadata->auth_basic && !metadata->auth_post) {
-        return kc_fail(err, KC_FAULT_PROVIDER, "KC0601",
-                       "the provider takes neither client_secret_basic nor client_secret_post: "
-                       "its metadata must list one for a client with a secret");
-    }
     kc_form_init(&form, pool);
-    kc_form_add(&form, "grant_type", "authorization_code");
-    kc_form_add(&form, "code", code);
-    kc_form_add(&form, "redirect_uri", client->redirect_uri);
-    kc_form_add(&form, "code_verifier", code_verifier);
-    if (!basic) {
-        kc_form_add(&form, "client_id", client->id);
-        kc_form_add(&form, "client_secret", client->secret);
+    if (grant->refresh_token) {
+        kc_form_add(&form, "grant_type", "refresh_token");
+        kc_form_add(&form, "refresh_token", grant->refresh_token);
+    } else {
+        kc_form_add(&form, "grant_type", "authorization_code");
+        kc_form_add(&form, "code", grant->code);
+        kc_form_add(&form, "redirect_uri", client->redirect_uri);
+        kc_form_add(&form, "code_verifier", grant->code_verifier);
     }
-    memset(out, 0, sizeof(*out));
-    out->url = metadata->token_endpoint;
-    out->body = kc_form_string(&form);
-    out->authorization = basic ? basic_credentials(client, pool) : NULL;
-    return APR_SUCCESS;
+    kc_form_add(&form, "client_session_state", grant->client_session_state);
+    return kc_client_request(out, metadata->token_endpoint, &form, metadata, client, err);
 }
 
 /* What an error of RFC 6749 section 5.2 means for us, and what would help. */
@@ -66,26 +45,32 @@ static const struct error_meaning {
     {NULL, KC_FAULT_PROVIDER, "KC0605", "see the provider's log"},
 };
 
-static apr_status_t fail_as_told(const kc_http_response *response, apr_pool_t *pool, kc_error *err)
+/* A refresh token works for as long as the session that it belongs to. */
+static const struct error_meaning session_ended = {
+    "invalid_grant", KC_FAULT_REFUSED, "KC0620",
+    "the provider has ended the session, or its tokens are too old; the person logs in again"};
+
+static apr_status_t fail_as_told(const kc_http_response *response, const kc_grant *grant,
+                                 apr_pool_t *pool, kc_error *err)
 {
     const struct error_meaning *meaning = error_meanings;
-    const char *error = NULL, *description = NULL;
-    json_t *answer;
+    kc_refusal told;
 
-    if (kc_json_parse(&answer, response->body, response->len, pool, NULL) == APR_SUCCESS) {
-        error = kc_json_string(answer, "error");
-        description = kc_json_string(answer, "error_description");
-    }
-    while (meaning->error && (!error || strcmp(meaning->error, error) != 0)) {
+    kc_client_refusal(&told, response, pool);
+    while (meaning->error && (!told.error || strcmp(meaning->error, told.error) != 0)) {
         meaning++;
+    }
+    if (meaning == error_meanings && grant->refresh_token) {
+        meaning = &session_ended;
     }
     return kc_fail(err, meaning->fault, meaning->id,
                    "the token endpoint answered %d %.64s (%.160s): %s", response->status,
-                   error ? error : "without an error code",
-                   description ? description : "no description", meaning->meaning);
+                   told.error ? told.error : "without an error code",
+                   told.description ? told.description : "no description", meaning->meaning);
 }
 
-static apr_status_t check_status(const kc_http_response *response, apr_pool_t *pool, kc_error *err)
+static apr_status_t check_status(const kc_http_response *response, const kc_grant *grant,
+                                 apr_pool_t *pool, kc_error *err)
 {
     int status = response->status;
 
@@ -96,7 +81,7 @@ static apr_status_t check_status(const kc_http_response *response, apr_pool_t *p
         return kc_fail(err, KC_FAULT_AWAY, "KC0606", "the token endpoint answered %d", status);
     }
     if (status >= 400) {
-        return fail_as_told(response, pool, err);
+        return fail_as_told(response, grant, pool, err);
     }
     return kc_fail(err, KC_FAULT_PROVIDER, "KC0607",
                    "the token endpoint answered %d, which is neither tokens nor an error", status);
@@ -157,11 +142,11 @@ static apr_status_t read_times(kc_tokens *tokens, const json_t *answer, kc_error
     return APR_SUCCESS;
 }
 
-apr_status_t kc_token_answer(kc_tokens **out, const kc_http_response *response, apr_pool_t *pool,
-                             kc_error *err)
+apr_status_t kc_token_answer(kc_tokens **out, const kc_http_response *response,
+                             const kc_grant *grant, apr_pool_t *pool, kc_error *err)
 {
     kc_tokens *tokens = apr_pcalloc(pool, sizeof(*tokens));
-    apr_status_t rv = check_status(response, pool, err);
+    apr_status_t rv = check_status(response, grant, pool, err);
     json_t *answer;
     const char *why;
 
@@ -177,17 +162,20 @@ apr_status_t kc_token_answer(kc_tokens **out, const kc_http_response *response, 
         (rv = read_times(tokens, answer, err)) != APR_SUCCESS) {
         return rv;
     }
+    if (!tokens->refresh_token) {
+        tokens->refresh_token = apr_pstrdup(pool, grant->refresh_token); /* it stays in use */
+    }
     *out = tokens;
     return APR_SUCCESS;
 }
 
-apr_status_t kc_token_exchange(kc_tokens **out, kc_http *http, const kc_metadata *metadata,
-                               const kc_client *client, const char *code, const char *code_verifier,
-                               apr_time_t deadline, apr_pool_t *pool, kc_error *err)
+apr_status_t kc_token_call(kc_tokens **out, kc_http *http, const kc_metadata *metadata,
+                           const kc_client *client, const kc_grant *grant, apr_time_t deadline,
+                           apr_pool_t *pool, kc_error *err)
 {
     kc_http_request request;
     kc_http_response response;
-    apr_status_t rv = kc_token_request(&request, metadata, client, code, code_verifier, pool, err);
+    apr_status_t rv = kc_token_request(&request, metadata, client, grant, pool, err);
 
     *out = NULL;
     if (rv != APR_SUCCESS) {
@@ -198,5 +186,5 @@ apr_status_t kc_token_exchange(kc_tokens **out, kc_http *http, const kc_metadata
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return kc_token_answer(out, &response, pool, err);
+    return kc_token_answer(out, &response, grant, pool, err);
 }

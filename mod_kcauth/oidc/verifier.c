@@ -19,12 +19,13 @@ apr_status_t kc_verifier_jwt(kc_jwt **out, const char *token, kc_verifier *verif
     if (rv == APR_SUCCESS) {
         rv = kc_jwt_verify(out, token, view->keys, view->metadata->algs, pool, err);
     }
+    verifier->keyless = rv != APR_SUCCESS && fetching.fault != KC_FAULT_NONE;
     if (!err) {
         return rv;
     }
     if (rv == APR_SUCCESS) {
         err->fault = KC_FAULT_NONE; /* the first try is forgotten */
-    } else if (fetching.fault != KC_FAULT_NONE) {
+    } else if (verifier->keyless) {
         *err = fetching; /* says more than that the old keys do not fit */
     }
     return rv;
