@@ -324,7 +324,7 @@ def test_provider_with_a_private_authority(new_httpd, new_provider, authority):
 
 def test_provider_with_an_unknown_authority_is_not_trusted(new_httpd, new_provider, authority):
     provider = new_provider(kinds=["ES256"], tls=authority.server_context("127.0.0.1"))
-    httpd = new_httpd(provider=provider, wait=False)
+    httpd = new_httpd(provider=provider, wait=False, KCAuthConnectTimeout=9)
     refused(Client().get(httpd.url("/protected/"), follow=False), httpd, 502, "KC02..")
     assert provider.requests == []
 
