@@ -2,8 +2,6 @@
 
 /* Logout tokens (OpenID Connect Back-Channel Logout 1.0 sections 2.4 and 2.6). */
 
-#include <string.h>
-
 #include "oidc/internal.h"
 
 #define LOGOUT_EVENT "http://schemas.openid.net/event/backchannel-logout"
