@@ -4,6 +4,14 @@
 
 #include "httpd/module.h"
 
+static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)plog;
+    (void)ptemp;
+    kc_store_pre_config(pconf);
+    return OK;
+}
+
 static void register_hooks(apr_pool_t *pool)
 {
     /* Whatever maps URLs to something else must not get hold of our endpoints. */
@@ -12,6 +20,7 @@ static void register_hooks(apr_pool_t *pool)
     /* Rewrite rules below a Location see the environment that we fill. */
     static const char *const readers[] = {"mod_rewrite.c", "mod_headers.c", "mod_proxy.c", NULL};
 
+    ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(kc_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(kc_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(kc_child_init, NULL, NULL, APR_HOOK_MIDDLE);
@@ -19,8 +28,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_post_read_request(kc_strip_spoofed, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(kc_endpoint_translate, NULL, mappers, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(kc_endpoint_map, NULL, mappers, APR_HOOK_REALLY_FIRST);
-    ap_hook_check_access_ex(kc_access, NULL, NULL, APR_HOOK_FIRST,
-                            AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_access_ex(kc_access, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authn(kc_authenticate, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(kc_note_auth_failure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(kc_fixups, NULL, readers, APR_HOOK_FIRST);

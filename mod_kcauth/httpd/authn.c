@@ -6,12 +6,6 @@
 
 #include "httpd/module.h"
 
-/* The session was made when fewer roles were wanted: single sign-on tells the rest without a page. */
-static int knows_too_little(request_rec *r, const kc_site *site, const kc_session *session)
-{
-    return session->mark != site->mark && !r->main && kc_request_is_navigation(r);
-}
-
 /*
  * The cookies of a login belong to one host, so it starts under the site's own name. With a name that was configured a proxy may
  * stand before us and the name that we see may never be that one: the login endpoint is then asked directly, which asks no more.
@@ -42,18 +36,27 @@ static int challenge(request_rec *r, const kc_site *site)
 }
 
 /*
- * Our endpoints are open to everyone. On pages of ours the environment is filled before any Require line is read: mod_authz_core asks
- * `Require expr` before it asks who it is.
+ * Our endpoints are open to everyone. On pages of ours a session that is due is renewed, and the environment is filled before any
+ * Require line is read: mod_authz_core asks `Require expr` before it asks who it is.
  */
 int kc_access(request_rec *r)
 {
     const kc_request *request = ap_get_module_config(r->request_config, &kcauth_module);
     const kc_session *session;
+    int rv;
 
     if (request && request->endpoint) {
         return OK;
     }
-    if (kc_site_of(r->server) && kc_request_is_ours(r) && (session = kc_session_of(r)) != NULL) {
+    if (!kc_site_of(r->server) || !kc_request_is_ours(r)) {
+        return DECLINED;
+    }
+    rv = kc_renew(r);
+    if (rv != OK) {
+        return rv;
+    }
+    session = kc_session_of(r);
+    if (session) {
         kc_identity_export(r, session);
     }
     return DECLINED;
@@ -77,8 +80,8 @@ int kc_authenticate(request_rec *r)
         return kc_refuse(r, &err, NULL);
     }
     session = kc_session_of(r);
-    if (!session || knows_too_little(r, site, session)) {
-        return challenge(r, site);
+    if (!session) {
+        return kc_request_of(kc_request_initial(r))->away ? kc_refuse_away(r) : challenge(r, site);
     }
     r->user = (char *)session->username;
     r->ap_auth_type = KC_AUTH_TYPE;

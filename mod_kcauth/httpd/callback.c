@@ -144,6 +144,10 @@ static apr_status_t finish(request_rec *r, const kc_site *site, const callback *
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    if (err->fault != KC_FAULT_NONE) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s", err->id, err->text);
+        memset(err, 0, sizeof(*err));
+    }
     rv = kc_session_start(r, identity, tokens, err);
     if (rv == APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0500: %s (%s) logged in, roles from %s",
@@ -156,6 +160,15 @@ static apr_status_t finish(request_rec *r, const kc_site *site, const callback *
 static int was_cut(const kc_error *err)
 {
     return err->fault == KC_FAULT_AWAY && err->id && !strcmp(err->id, KC_HTTP_CUT);
+}
+
+/* A renewal without a page was refused: Keycloak's session is over, and so is ours. The person logs in again, to the same page. */
+static int silence_refused(request_rec *r, const callback *back, const kc_error *err)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "%s: %s; the session ends, a login begins", err->id,
+                  err->text);
+    kc_session_end(r);
+    return start_again(r, back);
 }
 
 static int with_state(request_rec *r, const kc_site *site, const callback *back)
@@ -172,6 +185,9 @@ static int with_state(request_rec *r, const kc_site *site, const callback *back)
         return refuse(r, back, &err);
     }
     if (kc_authorization_response_check(&back->response, view.metadata, &err) != APR_SUCCESS) {
+        if (back->state->silent) {
+            return silence_refused(r, back, &err);
+        }
         if (kc_authorization_response_is_stale(&back->response) && !kc_session_of(r) &&
             may_start_again(back, 1)) {
             return start_again(r, back);

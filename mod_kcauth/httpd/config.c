@@ -25,6 +25,7 @@ void *kc_server_conf_create(apr_pool_t *pool, server_rec *s)
     conf->insecure_http = KC_UNSET;
     conf->session_idle = conf->session_max = KC_UNSET;
     conf->userinfo = KC_UNSET;
+    conf->session = conf->revalidate = conf->revalidate_strict = KC_UNSET;
     conf->session_keys = apr_array_make(pool, 0, sizeof(kc_secret));
     conf->kept_roles = apr_array_make(pool, 0, sizeof(kc_role *));
     conf->wanted_roles = apr_array_make(pool, 0, sizeof(kc_role *));
@@ -78,6 +79,9 @@ void *kc_server_conf_merge(apr_pool_t *pool, void *basev, void *addv)
     conf->session_idle = number_of(base->session_idle, add->session_idle);
     conf->session_max = number_of(base->session_max, add->session_max);
     conf->userinfo = number_of(base->userinfo, add->userinfo);
+    conf->session = number_of(base->session, add->session);
+    conf->revalidate = number_of(base->revalidate, add->revalidate);
+    conf->revalidate_strict = number_of(base->revalidate_strict, add->revalidate_strict);
     conf->session_keys = list_of(base->session_keys, add->session_keys);
     conf->kept_roles = list_of(base->kept_roles, add->kept_roles);
     /* Sections of the main server are in force in every virtual host. */

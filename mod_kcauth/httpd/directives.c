@@ -254,13 +254,27 @@ static const char *set_samesite(cmd_parms *cmd, void *dir, const char *arg)
 
 static const char *set_session(cmd_parms *cmd, void *dir, const char *arg)
 {
+    static const word words[] = {{"signed", KC_SESSION_SIGNED},
+                                 {"encrypted", KC_SESSION_ENCRYPTED},
+                                 {"server", KC_SESSION_SERVER},
+                                 {NULL, 0}};
+
     (void)dir;
-    if (!ap_cstr_casecmp(arg, "signed")) {
-        return NULL;
+    return find_word(words, arg, &kc_server_conf_of(cmd->server)->session)
+               ? NULL
+               : wrong(cmd, "KC0124", "takes signed, encrypted or server");
+}
+
+static const char *set_store(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *what = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (what) {
+        return what;
     }
-    return wrong(
-        cmd, "KC0124",
-        "this version keeps sessions signed only; leave the directive out or write signed");
+    what = kc_store_configure(cmd, arg);
+    return what ? wrong(cmd, "KC0135", what) : NULL;
 }
 
 static const char *refuse_later(cmd_parms *cmd, void *dir, const char *args)
@@ -306,6 +320,22 @@ static const char *set_seconds(cmd_parms *cmd, void *dir, const char *arg)
         return wrong(cmd, "KC0128", "takes a number of seconds, 1 at least");
     }
     *field = (int)seconds;
+    return NULL;
+}
+
+static const char *set_revalidate(cmd_parms *cmd, void *dir, const char *arg, const char *strict)
+{
+    kc_server_conf *conf = kc_server_conf_of(cmd->server);
+    char *end;
+    apr_int64_t seconds = apr_strtoi64(arg, &end, 10);
+
+    (void)dir;
+    if (end == arg || *end || seconds < 0 || seconds > 365 * 86400 ||
+        (strict && ap_cstr_casecmp(strict, "strict"))) {
+        return wrong(cmd, "KC0136", "takes a number of seconds, 0 for never, and may be `strict`");
+    }
+    conf->revalidate = (int)seconds;
+    conf->revalidate_strict = strict != NULL;
     return NULL;
 }
 
@@ -446,16 +476,19 @@ const command_rec kc_directives[] = {
     AP_INIT_RAW_ARGS("KCAuthMaxCalls", refuse_later, NULL, RSRC_CONF, "calls to Keycloak at once"),
     AP_INIT_FLAG("KCAuthInsecureHTTP", set_insecure_http, NULL, RSRC_CONF,
                  "whether plain http to hosts other than loopback is allowed: off"),
-    AP_INIT_TAKE1("KCAuthSession", set_session, NULL, RSRC_CONF, "how sessions are kept: signed"),
-    AP_INIT_RAW_ARGS("KCAuthSessionStore", refuse_later, NULL, RSRC_CONF, "where they are kept"),
+    AP_INIT_TAKE1("KCAuthSession", set_session, NULL, RSRC_CONF,
+                  "how sessions are kept: signed, encrypted or server"),
+    AP_INIT_TAKE1("KCAuthSessionStore", set_store, NULL, RSRC_CONF,
+                  "where the server keeps them, as in SSLSessionCache: shmcb"),
     AP_INIT_ITERATE("KCAuthSessionKey", add_session_key, NULL, RSRC_CONF,
                     "secrets of at least 32 characters: the first seals, all open"),
     AP_INIT_TAKE1("KCAuthSessionIdle", set_seconds, FIELD(session_idle), RSRC_CONF,
                   "seconds without a request after which a session is over: 1800"),
     AP_INIT_TAKE1("KCAuthSessionMax", set_seconds, FIELD(session_max), RSRC_CONF,
                   "seconds after login at which a session is over: 36000"),
-    AP_INIT_RAW_ARGS("KCAuthRevalidate", refuse_later, NULL, RSRC_CONF,
-                     "seconds after which roles are asked for again"),
+    AP_INIT_TAKE12("KCAuthRevalidate", set_revalidate, NULL, RSRC_CONF,
+                   "seconds after which roles are asked for again: 300; strict ends sessions when "
+                   "Keycloak does not answer"),
     AP_INIT_TAKE1("KCAuthCookieName", set_cookie_name, NULL, RSRC_CONF,
                   "the cookies' name: kcauth"),
     AP_INIT_TAKE1("KCAuthCookieSameSite", set_samesite, NULL, RSRC_CONF, "Lax, Strict or None"),

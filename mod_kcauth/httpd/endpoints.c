@@ -13,6 +13,13 @@ static const kc_endpoint endpoints[] = {
     {"/login", kc_login_handler},
     {"/login/callback", kc_callback_handler},
     {"/logout", kc_logout_handler},
+    {"/renew", kc_renew_handler},
+    {"/session", kc_session_handler},
+    {"/backchannel-logout", kc_backchannel_logout_handler},
+    {"/frontchannel-logout", kc_frontchannel_logout_handler},
+    {"/k_logout", kc_admin_action_handler},
+    {"/k_push_not_before", kc_admin_action_handler},
+    {"/k_test_available", kc_admin_action_handler},
     {NULL, NULL},
 };
 

@@ -149,7 +149,9 @@ void kc_identity_export(request_rec *r, const kc_session *session)
     tell(r, how, &EMAIL, session->email);
     tell_names(r, how, &ROLES, &session->roles);
     tell_names(r, how, &REALM_ROLES, &session->realm_roles);
-    tell(r, how, &SID, session->sid);
+    if (*session->sid != '~') { /* a name of our own */
+        tell(r, how, &SID, session->sid);
+    }
     tell(r, how, &ACR, session->acr);
     tell_time(r, how, &AUTH_TIME, session->auth_time);
     tell_time(r, how, &EXPIRES, session->expires);

@@ -70,7 +70,7 @@ static const char *scope_of(request_rec *r, const kc_site *site, const kc_metada
     return metadata->scope_roles ? "openid profile email roles" : "openid profile email";
 }
 
-int kc_login_start(request_rec *r, const char *target, unsigned attempt)
+static int start(request_rec *r, const char *target, unsigned attempt, int silent)
 {
     const kc_site *site = kc_site_of(r->server);
     kc_login_state state = {0};
@@ -78,6 +78,7 @@ int kc_login_start(request_rec *r, const char *target, unsigned attempt)
     kc_provider_view view;
     kc_client client = {0};
     kc_error err = {0};
+    const char *url;
     unsigned slot;
     apr_time_t deadline = apr_time_now() + apr_time_from_sec(site->conf->timeout);
 
@@ -90,6 +91,7 @@ int kc_login_start(request_rec *r, const char *target, unsigned attempt)
     }
     state.target = target;
     state.attempt = attempt;
+    state.silent = (unsigned)silent;
     if (make_state(r, site, &state, &slot) != APR_SUCCESS ||
         keep_state(r, site, &state, slot) != APR_SUCCESS) {
         kc_fail(&err, KC_FAULT_CONFIG, "KC0510", "OpenSSL could not make or seal a login state");
@@ -102,9 +104,25 @@ int kc_login_start(request_rec *r, const char *target, unsigned attempt)
     request.state = apr_psprintf(r->pool, "%x%s", slot, state.id);
     request.nonce = state.nonce;
     request.code_verifier = state.verifier;
+    request.prompt = silent ? "none" : NULL;
     request.response_mode = *site->conf->response_mode ? site->conf->response_mode : NULL;
+    url = kc_authorization_url(view.metadata, &client, &request, r->pool);
+    if (!url) {
+        kc_fail(&err, KC_FAULT_CONFIG, "KC0511", "OpenSSL could not hash a code verifier");
+        return kc_refuse(r, &err, target);
+    }
     return kc_redirect(r, r->method_number == M_POST ? HTTP_SEE_OTHER : HTTP_MOVED_TEMPORARILY,
-                       kc_authorization_url(view.metadata, &client, &request, r->pool));
+                       url);
+}
+
+int kc_login_start(request_rec *r, const char *target, unsigned attempt)
+{
+    return start(r, target, attempt, 0);
+}
+
+int kc_login_start_silent(request_rec *r, const char *target)
+{
+    return start(r, target, 0, 1);
 }
 
 static const char *next_of(request_rec *r)

@@ -13,8 +13,23 @@ static const char *after_logout(request_rec *r, const kc_site *site)
     return *url == '/' ? apr_pstrcat(r->pool, kc_request_origin(r, site), url, NULL) : url;
 }
 
+/* Without a logout at the provider its tokens are revoked by name, where the refresh token is at hand. */
+static void revoke_tokens(request_rec *r, const kc_site *site, const kc_provider_view *view,
+                          const kc_client *client, apr_time_t deadline)
+{
+    const char *token = kc_carried_refresh_token(r, site);
+    kc_error err = {0};
+
+    if (token &&
+        kc_token_revoke(kc_provider_http(site->provider), view->metadata, client, token, deadline,
+                        r->pool, &err) != APR_SUCCESS &&
+        err.id) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s", err.id, err.text);
+    }
+}
+
 /* Keycloak's page that ends single sign-on, or NULL: the session then ends here alone, and the log says why. */
-static const char *end_session_url(request_rec *r, const kc_site *site)
+static const char *end_session_url(request_rec *r, const kc_site *site, const char *id_token)
 {
     apr_time_t deadline = apr_time_now() + apr_time_from_sec(site->conf->timeout);
     kc_provider_view view;
@@ -30,13 +45,40 @@ static const char *end_session_url(request_rec *r, const kc_site *site)
         return NULL;
     }
     client.id = site->conf->client_id;
-    url = kc_logout_url(view.metadata, &client, kc_session_id_token(r), after_logout(r, site),
-                        r->pool);
+    client.secret = site->conf->client_secret;
+    url = kc_logout_url(view.metadata, &client, id_token, after_logout(r, site), r->pool);
     if (!url) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "KC0902: logout ends here alone, the provider has no end_session_endpoint");
+        revoke_tokens(r, site, &view, &client, deadline);
     }
     return url;
+}
+
+/* After a POST the browser is to GET. */
+static int leave(request_rec *r, const char *url)
+{
+    return kc_redirect(r, r->method_number == M_POST ? HTTP_SEE_OTHER : HTTP_MOVED_TEMPORARILY,
+                       url);
+}
+
+/*
+ * A link on a foreign page must not log a person out: without the hint Keycloak asks them first. When they confirm, Keycloak's notice
+ * ends the session here, or the next renewal does.
+ */
+static int ask_first(request_rec *r, const kc_site *site)
+{
+    const char *url = end_session_url(r, site, NULL);
+
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0903: a foreign page asks for a logout");
+    return leave(r, url ? url : "/");
+}
+
+static int is_foreign(request_rec *r)
+{
+    const char *from = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+
+    return from && strcmp(from, "same-origin") && strcmp(from, "none");
 }
 
 int kc_logout_handler(request_rec *r)
@@ -45,16 +87,19 @@ int kc_logout_handler(request_rec *r)
     const kc_session *session;
     const char *url = NULL;
 
-    if (r->method_number != M_GET) {
-        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
+    if (r->method_number != M_GET && r->method_number != M_POST) {
+        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_POST, -1);
         return HTTP_METHOD_NOT_ALLOWED;
     }
     session = kc_session_of(r);
+    if (session && is_foreign(r)) {
+        return ask_first(r, site);
+    }
     if (session) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0900: %s (%s) logs out", session->username,
                       session->sub);
-        url = end_session_url(r, site);
+        url = end_session_url(r, site, kc_carried_id_token(r, site));
     }
     kc_session_end(r);
-    return kc_redirect(r, HTTP_MOVED_TEMPORARILY, url ? url : after_logout(r, site));
+    return leave(r, url ? url : after_logout(r, site));
 }

@@ -57,6 +57,13 @@ kc_role *kc_role_parse(apr_pool_t *pool, const char *text);
 
 enum { KC_UNSET = -1 };
 
+/** KCAuthSession: where a session's record lies. */
+typedef enum kc_session_kind {
+    KC_SESSION_SIGNED,    /**< in cookies, readable */
+    KC_SESSION_ENCRYPTED, /**< in cookies, unreadable */
+    KC_SESSION_SERVER     /**< in the store; the cookie holds a random name */
+} kc_session_kind;
+
 /** A server's directives. Pointers are NULL and numbers KC_UNSET where nothing was said. */
 typedef struct kc_server_conf {
     const char *discovery_url; /**< ends in /.well-known/openid-configuration */
@@ -80,7 +87,10 @@ typedef struct kc_server_conf {
     int insecure_http;
     int session_idle;
     int session_max;
-    int userinfo; /**< kc_userinfo_when */
+    int userinfo;          /**< kc_userinfo_when */
+    int session;           /**< kc_session_kind */
+    int revalidate;        /**< seconds; 0: never */
+    int revalidate_strict; /**< whether an outage of Keycloak ends sessions that are due */
 
     apr_array_header_t *session_keys; /**< of kc_secret; empty: one is made on first start */
     apr_array_header_t *kept_roles;   /**< of kc_role *: KCAuthKeepRoles */
@@ -128,6 +138,35 @@ const char *kc_keycloak_json_load(apr_pool_t *pool, const char *path, kc_server_
 apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, apr_pool_t *pool,
                           apr_pool_t *ptemp);
 
+/* --- the state folder (state.c) and the store (store.c) --- */
+
+/**
+ * The table of revocations, in a file of the state folder that is mapped and shared by all children, generations and restarts.
+ * @return NULL after a line in the error log
+ */
+kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t horizon,
+                                     server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp);
+
+/** KCAuthSessionStore's argument. NULL, or what is wrong. One store serves the whole server. */
+const char *kc_store_configure(cmd_parms *cmd, const char *arg);
+
+void kc_store_pre_config(apr_pool_t *pconf);
+/** Opens the store, or keeps the one of before a restart. `needed`: also without the directive. */
+apr_status_t kc_store_open(int needed, server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp);
+void kc_store_child_init(server_rec *s, apr_pool_t *pchild);
+/** Whether KCAuthSessionStore names a store that other servers may share. */
+int kc_store_is_shared(void);
+
+/**
+ * Reads an entry as a NUL-terminated text of the pool.
+ * @return APR_SUCCESS; APR_NOTFOUND; anything else: the store is away (said in the log once a minute)
+ */
+KC_WARN_UNUSED apr_status_t kc_store_get(server_rec *s, const char *name, char **text,
+                                         apr_pool_t *pool);
+KC_WARN_UNUSED apr_status_t kc_store_put(server_rec *s, const char *name, const char *text,
+                                         apr_time_t expires, apr_pool_t *pool);
+void kc_store_remove(server_rec *s, const char *name, apr_pool_t *pool);
+
 /* --- cookies (cookies.c) -------------------------------------------------------------------------------- */
 
 enum { KC_COOKIE_PARTS = 8, KC_COOKIE_PART = 3800 };
@@ -155,17 +194,26 @@ typedef struct kc_site {
     const kc_server_conf *conf;
     const char *callback_path;
     const char *logout_path;
+    const char *renew_path;
     kc_provider *provider;         /**< made in each child; shared by the sites of one realm */
     kc_cookie session_cookies[2];  /**< on http, on https */
     kc_cookie id_token_cookies[2]; /**< the same */
+    kc_cookie refresh_cookies[2];
     kc_sealer *sessions;
     kc_sealer *logins;
     kc_sealer *id_tokens;
+    kc_sealer *refresh_tokens;
+    kc_realm_key realm_key;
     kc_once *once;
+    kc_flights *flights;
+    kc_revocations *revocations;
     volatile apr_uint32_t *turn; /**< shared over the children: whose turn among the login slots */
     apr_array_header_t *kept;    /**< of kc_role *: what is kept besides the own client's */
     apr_uint32_t mark;           /**< of that list */
 } kc_site;
+
+/** Whether the text is this site's issuer, but for a slash at its end. */
+int kc_site_is_issuer(const kc_site *site, const char *text);
 
 /** The site of this server, or NULL. */
 kc_site *kc_site_of(const server_rec *s);
@@ -176,7 +224,7 @@ void kc_child_init(apr_pool_t *pchild, server_rec *s);
 /** Registers the background fetch of metadata and keys, where httpd has mod_watchdog. */
 apr_status_t kc_watchdog_register(apr_pool_t *pconf, server_rec *s);
 
-/** For the watchdog: fetches what this child's providers lack or hold for over an hour. */
+/** For the watchdog: fetches what this child's providers lack or hold for over an hour, and hears what other servers revoked. */
 void kc_sites_refresh(server_rec *s, apr_pool_t *pool);
 
 /* --- a request (request.c) --------------------------------------------------------------------------- */
@@ -201,8 +249,11 @@ typedef struct kc_request {
     const kc_endpoint *endpoint; /**< when the URL is one of ours */
     kc_page *page;
     kc_session *session;           /**< of the initial request only */
+    const char *session_id;        /**< its name in the store, where it lies there */
     const char *cookies;           /**< the Cookie header as it came, before ours were hidden */
     unsigned looked : 1;           /**< session and cookies are known */
+    unsigned away : 1;             /**< the store did not say whether there is a session */
+    unsigned old_key : 1;          /**< the session is sealed with a key that is going out of use */
     unsigned admitted : 1;         /**< access checks are passed */
     unsigned exported : 1;         /**< the environment is filled */
     unsigned reported : 1;         /**< the denial is in the log */
@@ -234,6 +285,9 @@ const char *kc_request_target(request_rec *r);
 /** Whether `AuthType Keycloak` is in force here. */
 int kc_request_is_ours(request_rec *r);
 
+/** Reads a body of at most 64 KiB, NUL-terminated. APR_EINVAL for a bigger or broken one. */
+apr_status_t kc_request_body(request_rec *r, char **body, apr_size_t *len);
+
 /** Reads a query or an urlencoded body of at most 64 KiB. APR_EINVAL for what cannot be read as parameters. */
 apr_status_t kc_request_parameters(request_rec *r, apr_table_t **out);
 
@@ -258,23 +312,93 @@ void kc_cookie_clear(request_rec *r, const kc_cookie *cookie);
 /** Takes all cookies of this site out of what a backend will see. */
 void kc_cookies_hide(request_rec *r, const kc_site *site);
 
-/* --- sessions (sessions.c) ------------------------------------------------------------------------------- */
+/* --- sessions (sessions.c, carry.c, renew.c, revoke.c) ------------------------------------------- */
 
-/** The session of this request, or NULL: no cookie, a forged one, or one that is over. Looked up once. */
+/**
+ * The session of this request, or NULL: no cookie, a forged one, one that is over or revoked, or (kc_request.away) a store that does
+ * not answer. Looked up once.
+ */
 kc_session *kc_session_of(request_rec *r);
 
-/** Makes a new session of who logged in and sets its cookies. */
+/** Makes a new session of who logged in, under a new name, and sets its cookies. */
 apr_status_t kc_session_start(request_rec *r, const kc_identity *identity, const kc_tokens *tokens,
                               kc_error *err);
+
+/**
+ * Replaces what the session knows by what Keycloak says now; what it is stays: its beginning, its end, its name.
+ * @param packed  receives what others may take over (kc_session_adopt); "" where they find it in the store
+ */
+apr_status_t kc_session_renew(request_rec *r, const kc_identity *identity, const kc_tokens *tokens,
+                              const char **packed, kc_error *err);
+
+/** Takes over what another request renewed. APR_EINVAL when it cannot be read. */
+KC_WARN_UNUSED apr_status_t kc_session_adopt(request_rec *r, const char *packed);
+
+/** Puts the next renewal off to `due` (seconds since the epoch). */
+void kc_session_postpone(request_rec *r, apr_int64_t due);
 
 /** Writes down that the session is in use, at most once a minute. */
 void kc_session_touch(request_rec *r);
 
-/** Forgets the session and removes its cookies. */
+/** Ends the session here and everywhere: its cookies are removed, and it is revoked. */
 void kc_session_end(request_rec *r);
 
-/** The ID token that came with the session, or NULL. Only the logout endpoint is sent it. */
-const char *kc_session_id_token(request_rec *r);
+/** A text that names this one session, for kc_flights. */
+const char *kc_session_name(request_rec *r, const kc_session *session);
+
+/** A record and its tokens as they travel. All texts are sealed. */
+typedef struct kc_carriage {
+    const char *record;
+    const char *id_token;      /**< or "" */
+    const char *refresh_token; /**< or "" */
+} kc_carriage;
+
+/** The session's cookie: the sealed record, or its name in the store. NULL: none, or none of ours. */
+const char *kc_carry_cookie(request_rec *r, const kc_site *site, apr_size_t *len);
+
+/** Notes the cookie as the session's name, where sessions lie in the store. */
+void kc_carry_name(request_rec *r, const kc_site *site, const char *cookie, apr_size_t len);
+
+/**
+ * From the cookie to the sealed record, which replaces it in *text: asks the store where the record lies there.
+ * @return APR_SUCCESS; APR_NOTFOUND; else the store is away
+ */
+KC_WARN_UNUSED apr_status_t kc_carry_in(request_rec *r, const kc_site *site, const char **text,
+                                        apr_size_t *len);
+
+/** Sends a record out under the session's present name (store) or in its cookies. APR_ENOSPC: too big. */
+KC_WARN_UNUSED apr_status_t kc_carry_record(request_rec *r, const kc_site *site, const char *text,
+                                            apr_int64_t expires);
+
+/** Sends tokens out. One that does not fit is left out, and the log says what that means. */
+void kc_carry_tokens(request_rec *r, const kc_site *site, const kc_carriage *carriage,
+                     apr_int64_t expires);
+
+/** A new name, for a new session; the one that came with the request is forgotten in the store. */
+KC_WARN_UNUSED apr_status_t kc_carry_new(request_rec *r, const kc_site *site);
+
+/** Removes cookies and entries. */
+void kc_carry_end(request_rec *r, const kc_site *site);
+
+/** The ID token that came with the session, or NULL. With cookies only the logout endpoint is sent it. */
+const char *kc_carried_id_token(request_rec *r, const kc_site *site);
+
+/** The refresh token, or NULL. With cookies only the renew endpoint is sent it. */
+const char *kc_carried_refresh_token(request_rec *r, const kc_site *site);
+
+/**
+ * Has a session that is due renewed before a page of ours is shown: in place where it lies in the store, else by a detour over the renew
+ * endpoint. The session may be another one afterwards, or none.
+ * @return OK to go on, or the status of a redirect or refusal
+ */
+int kc_renew(request_rec *r);
+
+/** Revokes here, and tells the servers that share the store. */
+void kc_site_revoke(server_rec *s, const kc_site *site, kc_revoked_kind kind, const char *name,
+                    apr_time_t time, apr_pool_t *pool);
+
+/** For the watchdog: takes over what other servers revoked. */
+void kc_revocations_exchange(server_rec *s, kc_revocations *table, apr_pool_t *pool);
 
 /* --- hooks, in the order a request meets them --------------------------------------------------------------- */
 
@@ -299,9 +423,17 @@ void kc_identity_register(apr_pool_t *pool); /* the filter for proxied pages' ca
 int kc_login_handler(request_rec *r);
 int kc_callback_handler(request_rec *r);
 int kc_logout_handler(request_rec *r);
+int kc_renew_handler(request_rec *r);
+int kc_session_handler(request_rec *r);             /* about.c */
+int kc_backchannel_logout_handler(request_rec *r);  /* notices.c */
+int kc_frontchannel_logout_handler(request_rec *r); /* notices.c */
+int kc_admin_action_handler(request_rec *r);        /* notices.c */
 
 /** Sends the browser to Keycloak, to come back to `target`. `attempt` counts the tries at one login. Returns a handler's status. */
 int kc_login_start(request_rec *r, const char *target, unsigned attempt);
+
+/** The same without a page (prompt=none), for a session that has no refresh token. */
+int kc_login_start_silent(request_rec *r, const char *target);
 
 /** The local URL that starts a login for a target. */
 const char *kc_login_url(request_rec *r, const kc_site *site, const char *target);
@@ -322,6 +454,9 @@ void kc_identity_export(request_rec *r, const kc_session *session);
  * @return the HTTP status that belongs to err->fault, to be returned from a hook or handler
  */
 int kc_refuse(request_rec *r, const kc_error *err, const char *target);
+
+/** 503: the session store does not answer. */
+int kc_refuse_away(request_rec *r);
 
 /** The 401 for scripts: JSON that names the login URL. */
 int kc_refuse_script(request_rec *r, const kc_site *site);

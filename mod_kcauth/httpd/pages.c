@@ -257,6 +257,15 @@ int kc_refuse(request_rec *r, const kc_error *err, const char *target)
     return status;
 }
 
+int kc_refuse_away(request_rec *r)
+{
+    kc_error err = {0};
+
+    kc_fail(&err, KC_FAULT_AWAY, "KC0724",
+            "whether there is a session is not known: its store is away");
+    return kc_refuse(r, &err, kc_request_target(r));
+}
+
 int kc_refuse_script(request_rec *r, const kc_site *site)
 {
     kc_page *page = make_page(r, HTTP_UNAUTHORIZED, KC_FAULT_REQUEST, "KC0163", "/");

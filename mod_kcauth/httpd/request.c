@@ -159,25 +159,24 @@ int kc_request_is_navigation(request_rec *r)
 
 /* --- parameters ------------------------------------------------------------------------------------------- */
 
-static apr_status_t read_body(request_rec *r, char **body, apr_size_t *len)
+apr_status_t kc_request_body(request_rec *r, char **body, apr_size_t *len)
 {
-    char *buf;
-    long got;
+    char *buf = *body = apr_palloc(r->pool, BODY_MAX + 1);
+    long got = 0;
 
     *len = 0;
     if (ap_setup_client_block(r, REQUEST_CHUNKED_DECHUNK) != OK) {
         return APR_EINVAL;
     }
-    buf = *body = apr_palloc(r->pool, BODY_MAX);
-    if (!ap_should_client_block(r)) {
-        return APR_SUCCESS;
-    }
-    while ((got = ap_get_client_block(r, buf + *len, BODY_MAX - *len)) > 0) {
-        *len += (apr_size_t)got;
-        if (*len == BODY_MAX) {
-            return APR_EINVAL;
+    if (ap_should_client_block(r)) {
+        while ((got = ap_get_client_block(r, buf + *len, BODY_MAX - *len)) > 0) {
+            *len += (apr_size_t)got;
+            if (*len == BODY_MAX) {
+                return APR_EINVAL;
+            }
         }
     }
+    buf[*len] = '\0';
     return got < 0 ? APR_EINVAL : APR_SUCCESS;
 }
 
@@ -204,7 +203,7 @@ apr_status_t kc_request_parameters(request_rec *r, apr_table_t **out)
     if (!is_form(r)) {
         return APR_EINVAL;
     }
-    rv = read_body(r, &body, &len);
+    rv = kc_request_body(r, &body, &len);
     return rv == APR_SUCCESS ? kc_form_parse(out, body, len, PARAMETERS_MAX, r->pool) : rv;
 }
 

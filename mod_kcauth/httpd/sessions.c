@@ -1,47 +1,34 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* From cookie to session and back: the record of session/ in the cookies of this site. */
+/* Sessions: from what a request carries to the record, and from who logged in to what it will carry. */
 
 #include <apr_strings.h>
 
 #include "httpd/module.h"
 
-enum { WRITE_INTERVAL = 60 }; /* seconds between two writings of "last seen" */
-
-static const kc_cookie *session_cookie(request_rec *r, const kc_site *site)
-{
-    return &site->session_cookies[kc_request_is_https(r, site)];
-}
-
-static const kc_cookie *id_token_cookie(request_rec *r, const kc_site *site)
-{
-    return &site->id_token_cookies[kc_request_is_https(r, site)];
-}
+enum {
+    WRITE_INTERVAL = 60, /* seconds between two writings of "last seen" */
+    STORE_MEMO = 1       /* seconds for which a connection's memo stands for the store */
+};
 
 static apr_int64_t now_of(const request_rec *r)
 {
     return apr_time_sec(r->request_time);
 }
 
-/* --- in --------------------------------------------------------------------------------------------- */
-
-/* Times from the future are no reason to refuse: clocks are set back, and the record is sealed. */
-static int is_over(const kc_session *session, const kc_site *site, apr_int64_t now)
-{
-    return now >= session->expires ||
-           now - apr_time_sec(session->created) >= site->conf->session_max ||
-           now - session->seen > site->conf->session_idle;
-}
+/* --- the memo ---------------------------------------------------------------------------------------- */
 
 /*
- * What this connection showed last: the cookie's text and the record in it. A browser sends the same bytes with each request of a
- * connection, and what was verified once need not be verified again. Times are looked at each time all the same.
+ * What this connection showed last: the cookie's text and the record it led to. A browser sends the same bytes with each request of a
+ * connection, and what was verified once need not be verified again. Times and revocations are looked at each time all the same.
  */
 typedef struct memo {
     const kc_site *site; /* the one that opened it */
     char *text;
     unsigned char *record;
-    apr_size_t text_len, record_len, room;
+    apr_size_t text_len, record_len, text_room, record_room;
+    apr_int64_t asked; /* when the store was */
+    int old_key;
 } memo;
 
 /* NULL where streams share a connection: they are at work at the same time. */
@@ -60,124 +47,212 @@ static memo *memo_of(conn_rec *c)
     return last;
 }
 
-static void remember(memo *last, conn_rec *c, const kc_site *site, const char *text,
-                     apr_size_t text_len, const unsigned char *record, apr_size_t record_len)
+/* Room is doubled, so that what is left behind in the pool stays bounded. */
+static void *room_for(conn_rec *c, void *present, apr_size_t *room, apr_size_t len)
 {
+    if (len <= *room) {
+        return present;
+    }
+    *room = 2 * len;
+    return apr_palloc(c->pool, *room);
+}
+
+static void remember(request_rec *r, const kc_site *site, const char *text, apr_size_t text_len,
+                     const unsigned char *record, apr_size_t record_len)
+{
+    conn_rec *c = r->connection;
+    memo *last = memo_of(c);
+
     if (!last) {
         return;
     }
-    if (text_len >
-        last->room) { /* doubled, so that what is left behind in the pool stays bounded */
-        last->room = 2 * text_len;
-        last->text = apr_palloc(c->pool, last->room);
-        last->record = apr_palloc(c->pool, last->room);
-    }
+    last->text = room_for(c, last->text, &last->text_room, text_len);
+    last->record = room_for(c, last->record, &last->record_room, record_len);
     memcpy(last->text, text, text_len);
     memcpy(last->record, record, record_len);
     last->text_len = text_len;
     last->record_len = record_len;
+    last->asked = now_of(r);
+    last->old_key = kc_request_of(r)->old_key;
     last->site = site;
 }
 
-/* The record in the cookie, in memory of the request: what points to it must outlive the connection's next request. */
-static const unsigned char *open_record(request_rec *r, const kc_site *site, const char *text,
-                                        apr_size_t text_len, apr_size_t *len)
+/* A copy in the request's memory: what points to it must outlive the connection's next request. */
+static const unsigned char *recall(request_rec *r, const kc_site *site, const char *text,
+                                   apr_size_t text_len, apr_size_t *len)
 {
     memo *last = memo_of(r->connection);
-    const unsigned char *record;
-    unsigned char *buf;
 
-    if (last && last->site == site && last->text_len == text_len &&
-        !memcmp(last->text, text, text_len)) {
-        *len = last->record_len;
-        return apr_pmemdup(r->pool, last->record, last->record_len);
+    if (!last || last->site != site || last->text_len != text_len ||
+        memcmp(text, last->text, text_len) ||
+        (site->conf->session == KC_SESSION_SERVER && now_of(r) - last->asked >= STORE_MEMO)) {
+        return NULL;
     }
-    buf = apr_palloc(r->pool, text_len);
-    if (kc_unseal(site->sessions, text, text_len, buf, &record, len, NULL) != APR_SUCCESS) {
+    kc_request_of(r)->old_key = last->old_key;
+    *len = last->record_len;
+    return apr_pmemdup(r->pool, last->record, last->record_len);
+}
+
+static void forget(request_rec *r)
+{
+    memo *last = memo_of(r->connection);
+
+    if (last) {
+        last->site = NULL;
+    }
+}
+
+/* --- in ------------------------------------------------------------------------------------------------ */
+
+static const unsigned char *unseal(request_rec *r, const kc_site *site, const char *text,
+                                   apr_size_t text_len, apr_size_t *len)
+{
+    unsigned char *buf = apr_palloc(r->pool, text_len + 1);
+    const unsigned char *record;
+    int old_key;
+
+    if (kc_unseal(site->sessions, text, text_len, buf, &record, len, &old_key) != APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                       "KC0701: a session cookie that this site did not seal, or sealed with a key "
                       "that is gone");
         return NULL;
     }
-    remember(last, r->connection, site, text, text_len, record, *len);
+    kc_request_of(r)->old_key = old_key;
     return record;
 }
 
-static kc_session *look_up(request_rec *r, const kc_site *site)
+static const unsigned char *find_record(request_rec *r, const kc_site *site, apr_size_t *len)
 {
-    kc_session *session;
+    apr_size_t cookie_len, text_len;
+    const char *cookie = kc_carry_cookie(r, site, &cookie_len), *text = cookie;
     const unsigned char *record;
-    apr_size_t text_len, len;
-    const char *text = kc_cookie_get(r, session_cookie(r, site), &text_len);
+    apr_status_t rv;
 
-    if (!text || !(record = open_record(r, site, text, text_len, &len))) {
+    if (!cookie) {
         return NULL;
     }
-    session = apr_palloc(r->pool, sizeof(*session));
+    kc_carry_name(r, site, cookie, cookie_len);
+    record = recall(r, site, cookie, cookie_len, len);
+    if (record) {
+        return record;
+    }
+    text_len = cookie_len;
+    rv = kc_carry_in(r, site, &text, &text_len);
+    if (rv != APR_SUCCESS) {
+        kc_request_of(r)->away = !APR_STATUS_IS_NOTFOUND(rv);
+        return NULL;
+    }
+    record = unseal(r, site, text, text_len, len);
+    if (record) {
+        remember(r, site, cookie, cookie_len, record, *len);
+    }
+    return record;
+}
+
+/* Times from the future are no reason to refuse: clocks are set back, and the record is sealed. */
+static int is_over(const kc_session *session, const kc_site *site, apr_int64_t now)
+{
+    return now >= session->expires ||
+           now - apr_time_sec(session->created) >= site->conf->session_max ||
+           now - session->seen > site->conf->session_idle;
+}
+
+static kc_session *read_session(request_rec *r, const kc_site *site, const unsigned char *record,
+                                apr_size_t len)
+{
+    kc_session *session = apr_palloc(r->pool, sizeof(*session));
+
     if (kc_session_read(session, record, len) != APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0702: a session record of another version");
         return NULL;
     }
-    return is_over(session, site, now_of(r)) ? NULL : session;
+    if (is_over(session, site, now_of(r)) ||
+        kc_is_revoked(site->revocations, &site->realm_key, session)) {
+        return NULL;
+    }
+    return session;
 }
 
 kc_session *kc_session_of(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
+    const unsigned char *record;
     kc_request *request;
+    apr_size_t len;
 
     r = kc_request_initial(r);
     request = kc_request_of(r);
     if (!request->looked) {
         request->looked = 1;
-        request->session = site ? look_up(r, site) : NULL;
+        record = site ? find_record(r, site, &len) : NULL;
+        request->session = record ? read_session(r, site, record, len) : NULL;
     }
     return request->session;
 }
 
-/* --- out --------------------------------------------------------------------------------------------- */
+const char *kc_session_name(request_rec *r, const kc_session *session)
+{
+    return apr_psprintf(r->pool, "%s %s %" APR_INT64_T_FMT, session->sub, session->sid,
+                        session->created);
+}
+
+/* --- out ------------------------------------------------------------------------------------------------- */
+
+static const char *seal_record(request_rec *r, const kc_site *site, const kc_session *session)
+{
+    apr_size_t len = kc_session_length(session);
+    unsigned char *buf = apr_palloc(r->pool, len + 1);
+
+    kc_session_write(session, buf);
+    return len ? kc_seal(site->sessions, buf, len, r->pool, NULL) : NULL;
+}
 
 static apr_status_t write_session(request_rec *r, const kc_site *site, const kc_session *session)
 {
-    const kc_cookie *cookie = session_cookie(r, site);
-    apr_size_t text_len, len = kc_session_length(session);
-    unsigned char *buf;
-    char *text;
+    const char *text = seal_record(r, site, session);
 
-    if (!len) {
-        return APR_ENOSPC; /* one string is longer than all cookies */
+    forget(r);
+    return text ? kc_carry_record(r, site, text, session->expires) : APR_EGENERAL;
+}
+
+/* Writes a session of the same person again, with one time changed. */
+static void write_again(request_rec *r, const kc_session *session)
+{
+    if (write_session(r, kc_site_of(r->server), session) != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "KC0703: the session could not be written again");
     }
-    buf = apr_palloc(r->pool, len);
-    kc_session_write(session, buf);
-    text = kc_seal(site->sessions, buf, len, r->pool, &text_len);
-    return text ? kc_cookie_set(r, cookie, text, text_len) : APR_EGENERAL;
 }
 
 void kc_session_touch(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
-    const kc_session *session = kc_session_of(r);
-    kc_session seen;
+    kc_session *session = kc_session_of(r);
     int interval;
 
-    if (!session || r->main) {
+    if (!session || r->main || r->prev) {
         return;
     }
     interval = site->conf->session_idle / 4;
     if (interval > WRITE_INTERVAL) {
         interval = WRITE_INTERVAL;
     }
-    if (now_of(r) - session->seen < (interval ? interval : 1)) {
-        return;
-    }
-    seen = *session;
-    seen.seen = now_of(r);
-    if (write_session(r, site, &seen) != APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "KC0703: the session could not be sealed again");
+    if (kc_request_of(r)->old_key || now_of(r) - session->seen >= (interval ? interval : 1)) {
+        session->seen = now_of(r);
+        write_again(r, session);
     }
 }
 
-/* --- a new one ------------------------------------------------------------------------------------------ */
+void kc_session_postpone(request_rec *r, apr_int64_t due)
+{
+    kc_session *session = kc_session_of(r);
+
+    session->due = due;
+    session->seen = now_of(r);
+    write_again(r, session);
+}
+
+/* --- a new one ---------------------------------------------------------------------------------------------- */
 
 static void add_names(kc_names_builder *names, const json_t *list)
 {
@@ -192,7 +267,7 @@ static void add_names(kc_names_builder *names, const json_t *list)
     }
 }
 
-/* Adds, of a list, what `role` asks to keep: one name, or all. */
+/* Adds, of a list, what `role` asks to keep: one name, or all. For pairs the client goes before each. */
 static void keep_names(kc_names_builder *names, const json_t *list, const kc_role *role)
 {
     const json_t *item;
@@ -202,44 +277,43 @@ static void keep_names(kc_names_builder *names, const json_t *list, const kc_rol
     json_array_foreach(list, i, item)
     {
         const char *name = json_string_value(item);
-        apr_status_t rv = APR_SUCCESS;
 
-        if (name && (all || !strcmp(name, role->name))) {
-            rv = role->kind == KC_ROLE_CLIENT ? kc_names_add_pair(names, role->client, name)
-                                              : kc_names_add(names, name);
-        }
-        if (rv != APR_SUCCESS) {
+        if (name && (all || !strcmp(name, role->name)) &&
+            (role->kind == KC_ROLE_CLIENT ? kc_names_add_pair(names, role->client, name)
+                                          : kc_names_add(names, name)) != APR_SUCCESS) {
             return;
         }
     }
 }
 
-typedef struct lists {
-    kc_names_builder own, realm, others, groups;
-} lists;
-
+/* The role lists of a session: the own client's, and of others what the configuration asks for. */
 static void collect_roles(request_rec *r, const kc_site *site, const kc_identity *identity,
-                          lists *out)
+                          kc_session *session)
 {
+    kc_names_builder own, realm, others, groups;
     int i;
 
-    kc_names_init(&out->own, r->pool);
-    kc_names_init(&out->realm, r->pool);
-    kc_names_init(&out->others, r->pool);
-    kc_names_init(&out->groups, r->pool);
-    add_names(&out->own, kc_identity_client_roles(identity, site->conf->client_id, r->pool));
+    kc_names_init(&own, r->pool);
+    kc_names_init(&realm, r->pool);
+    kc_names_init(&others, r->pool);
+    kc_names_init(&groups, r->pool);
+    add_names(&own, kc_identity_client_roles(identity, site->conf->client_id, r->pool));
     for (i = 0; i < site->kept->nelts; i++) {
         const kc_role *role = APR_ARRAY_IDX(site->kept, i, const kc_role *);
 
         if (role->kind == KC_ROLE_REALM) {
-            keep_names(&out->realm, identity->realm_roles, role);
+            keep_names(&realm, identity->realm_roles, role);
         } else if (role->kind == KC_ROLE_GROUP) {
-            keep_names(&out->groups, identity->groups, role);
+            keep_names(&groups, identity->groups, role);
         } else {
-            keep_names(&out->others, kc_identity_client_roles(identity, role->client, r->pool),
-                       role);
+            keep_names(&others, kc_identity_client_roles(identity, role->client, r->pool), role);
         }
     }
+    session->mark = site->mark;
+    session->roles = kc_names_list(&own);
+    session->realm_roles = kc_names_list(&realm);
+    session->other_roles = kc_names_list(&others);
+    session->groups = kc_names_list(&groups);
 }
 
 static const char *or_empty(const char *text)
@@ -247,20 +321,84 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
-/* The hint for logout is a convenience: without it Keycloak asks the person once more. */
-static void keep_id_token(request_rec *r, const kc_site *site, const char *id_token)
+/* What Keycloak says of a person now. */
+static void describe(request_rec *r, const kc_site *site, const kc_identity *identity,
+                     kc_session *session)
 {
-    const kc_cookie *cookie = id_token_cookie(r, site);
-    apr_size_t len = 0;
-    char *text = kc_seal(site->id_tokens, id_token, strlen(id_token), r->pool, &len);
+    int every = site->conf->revalidate;
 
-    if (!text || kc_cookie_set(r, cookie, text, len) != APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "KC0704: the ID token of %" APR_SIZE_T_FMT
-                      " bytes does not fit into cookies; "
-                      "Keycloak will ask for a confirmation at logout",
-                      strlen(id_token));
+    session->sub = identity->sub;
+    session->username = identity->username;
+    session->name = or_empty(identity->name);
+    session->email = or_empty(identity->email);
+    session->acr = or_empty(identity->acr);
+    session->roles_from = or_empty(identity->roles_from);
+    session->auth_time = identity->auth_time;
+    session->seen = session->refreshed = now_of(r);
+    session->due = every ? now_of(r) + every : 0;
+    collect_roles(r, site, identity, session);
+}
+
+static const char *seal_token(request_rec *r, kc_sealer *sealer, const char *token)
+{
+    const char *text = token ? kc_seal(sealer, token, strlen(token), r->pool, NULL) : NULL;
+
+    return or_empty(text);
+}
+
+/* Sends record and tokens out; *carriage receives them as sealed. */
+static apr_status_t send_out(request_rec *r, const kc_site *site, const kc_session *session,
+                             const kc_tokens *tokens, kc_carriage *carriage, kc_error *err)
+{
+    apr_status_t rv;
+
+    carriage->record = seal_record(r, site, session);
+    if (!carriage->record) {
+        return kc_fail(err, KC_FAULT_CONFIG, "KC0706", "OpenSSL could not seal a session");
     }
+    forget(r);
+    rv = kc_carry_record(r, site, carriage->record, session->expires);
+    if (rv == APR_ENOSPC) {
+        return kc_fail(err, KC_FAULT_CONFIG, "KC0705",
+                       "the session of %.100s takes %" APR_SIZE_T_FMT
+                       " bytes, more than %d cookies hold: %u own, %u realm, %u other roles, %u "
+                       "groups are kept; KCAuthSession server has room",
+                       session->username, kc_session_length(session), KC_COOKIE_PARTS,
+                       session->roles.count, session->realm_roles.count,
+                       session->other_roles.count / 2, session->groups.count);
+    }
+    if (rv != APR_SUCCESS) {
+        return kc_fail(err, KC_FAULT_AWAY, "KC0709", "the session store takes no session");
+    }
+    carriage->id_token = seal_token(r, site->id_tokens, tokens->id_token);
+    carriage->refresh_token = seal_token(r, site->refresh_tokens, tokens->refresh_token);
+    kc_carry_tokens(r, site, carriage, session->expires);
+    return APR_SUCCESS;
+}
+
+/* Keycloak's not-before-policy, as every token answer carries it: what this person began earlier is over. */
+static void obey_not_before(request_rec *r, const kc_site *site, const kc_identity *identity,
+                            const kc_tokens *tokens)
+{
+    apr_int64_t not_before = tokens->not_before;
+
+    if (not_before > 0 && not_before > now_of(r) - site->conf->session_max &&
+        not_before <= now_of(r) + 60) {
+        kc_site_revoke(r->server, site, KC_REVOKED_SUB, identity->sub,
+                       apr_time_from_sec(not_before) - 1, r->pool);
+    }
+}
+
+/* A provider without sid: the session gets a name of ours, so that it can be revoked by it. '~' is in no sid of Keycloak's. */
+static const char *sid_of(request_rec *r, const kc_identity *identity)
+{
+    const char *made;
+
+    if (identity->sid) {
+        return identity->sid;
+    }
+    made = kc_random_string(r->pool, 16);
+    return made ? apr_pstrcat(r->pool, "~", made, NULL) : "";
 }
 
 apr_status_t kc_session_start(request_rec *r, const kc_identity *identity, const kc_tokens *tokens,
@@ -268,68 +406,86 @@ apr_status_t kc_session_start(request_rec *r, const kc_identity *identity, const
 {
     const kc_site *site = kc_site_of(r->server);
     kc_session session;
-    lists names;
+    kc_carriage carriage;
 
     memset(&session, 0, sizeof(session));
-    collect_roles(r, site, identity, &names);
-    session.sub = identity->sub;
-    session.username = identity->username;
-    session.name = or_empty(identity->name);
-    session.email = or_empty(identity->email);
-    session.sid = or_empty(identity->sid);
-    session.acr = or_empty(identity->acr);
-    session.roles_from = or_empty(identity->roles_from);
-    session.auth_time = identity->auth_time;
+    describe(r, site, identity, &session);
+    session.sid = sid_of(r, identity);
     session.created = r->request_time; /* what is revoked while the login is under way stays so */
-    session.seen = session.refreshed = now_of(r);
-    session.expires = session.seen + site->conf->session_max;
-    session.mark = site->mark;
-    session.roles = kc_names_list(&names.own);
-    session.realm_roles = kc_names_list(&names.realm);
-    session.other_roles = kc_names_list(&names.others);
-    session.groups = kc_names_list(&names.groups);
-    switch (write_session(r, site, &session)) {
-    case APR_SUCCESS:
-        keep_id_token(r, site, tokens->id_token);
-        return APR_SUCCESS;
-    case APR_ENOSPC:
-        return kc_fail(
-            err, KC_FAULT_CONFIG, "KC0705",
-            "the session of %.100s takes %" APR_SIZE_T_FMT " bytes, more than %d cookies "
-            "hold: %u own, %u realm, %u other roles, %u groups are kept",
-            session.username, kc_session_length(&session), KC_COOKIE_PARTS, session.roles.count,
-            session.realm_roles.count, session.other_roles.count / 2, session.groups.count);
-    default:
-        return kc_fail(err, KC_FAULT_CONFIG, "KC0706", "OpenSSL could not seal a session");
+    session.expires = now_of(r) + site->conf->session_max;
+    obey_not_before(r, site, identity, tokens);
+    if (kc_is_revoked(site->revocations, &site->realm_key, &session)) {
+        return kc_fail(err, KC_FAULT_REFUSED, "KC0710",
+                       "the session of %.100s was ended at Keycloak while the login was under way",
+                       session.username);
     }
+    if (kc_carry_new(r, site) != APR_SUCCESS) {
+        return kc_fail(err, KC_FAULT_CONFIG, "KC0711", "no randomness for a new session");
+    }
+    return send_out(r, site, &session, tokens, &carriage, err);
 }
 
-/* --- the end --------------------------------------------------------------------------------------------------- */
+/* --- renewal --------------------------------------------------------------------------------------------------- */
+
+apr_status_t kc_session_renew(request_rec *r, const kc_identity *identity, const kc_tokens *tokens,
+                              const char **packed, kc_error *err)
+{
+    const kc_site *site = kc_site_of(r->server);
+    kc_session *session = kc_session_of(r);
+    kc_carriage carriage;
+    apr_status_t rv;
+
+    describe(r, site, identity, session);
+    obey_not_before(r, site, identity, tokens);
+    rv = send_out(r, site, session, tokens, &carriage, err);
+    if (rv == APR_SUCCESS) {
+        *packed = site->conf->session == KC_SESSION_SERVER
+                      ? ""
+                      : apr_pstrcat(r->pool, carriage.record, " ", carriage.id_token, " ",
+                                    carriage.refresh_token, NULL);
+    }
+    return rv;
+}
+
+apr_status_t kc_session_adopt(request_rec *r, const char *packed)
+{
+    const kc_site *site = kc_site_of(r->server);
+    kc_request *request = kc_request_of(kc_request_initial(r));
+    const unsigned char *record;
+    kc_carriage carriage;
+    kc_session *session;
+    apr_size_t len;
+    char *rest = apr_pstrdup(r->pool, packed);
+
+    forget(r);
+    if (site->conf->session == KC_SESSION_SERVER) {
+        request->looked = 0;
+        return kc_session_of(r) ? APR_SUCCESS : APR_EINVAL;
+    }
+    carriage.record = ap_getword(r->pool, (const char **)&rest, ' ');
+    carriage.id_token = ap_getword(r->pool, (const char **)&rest, ' ');
+    carriage.refresh_token = rest;
+    record = unseal(r, site, carriage.record, strlen(carriage.record), &len);
+    session = record ? read_session(r, site, record, len) : NULL;
+    if (!session || kc_carry_record(r, site, carriage.record, session->expires) != APR_SUCCESS) {
+        return APR_EINVAL;
+    }
+    kc_carry_tokens(r, site, &carriage, session->expires);
+    request->session = session;
+    return APR_SUCCESS;
+}
+
+/* --- the end ---------------------------------------------------------------------------------------------------- */
 
 void kc_session_end(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
+    const kc_session *session = kc_session_of(r);
 
-    kc_cookie_clear(r, session_cookie(r, site));
-    kc_cookie_clear(r, id_token_cookie(r, site));
+    if (session) {
+        kc_site_revoke(r->server, site, KC_REVOKED_SID, session->sid, r->request_time, r->pool);
+    }
+    forget(r);
+    kc_carry_end(r, site);
     kc_request_of(kc_request_initial(r))->session = NULL;
-}
-
-const char *kc_session_id_token(request_rec *r)
-{
-    const kc_site *site = kc_site_of(r->server);
-    const kc_cookie *cookie = id_token_cookie(r, site);
-    const unsigned char *data;
-    unsigned char *buf;
-    apr_size_t len, data_len;
-    const char *text = kc_cookie_get(r, cookie, &len);
-
-    if (!text) {
-        return NULL;
-    }
-    buf = apr_palloc(r->pool, len);
-    if (kc_unseal(site->id_tokens, text, len, buf, &data, &data_len, NULL) != APR_SUCCESS) {
-        return NULL;
-    }
-    return apr_pstrmemdup(r->pool, (const char *)data, data_len);
 }

@@ -2,7 +2,6 @@
 
 /* Start-up: from a server's directives to the site that its requests work with. */
 
-#include <apr_hash.h>
 #include <apr_shm.h>
 #include <apr_strings.h>
 
@@ -25,6 +24,7 @@ typedef struct runtime {
     apr_array_header_t *realms; /* of realm * */
     apr_array_header_t *sites;  /* of kc_site *, with its realm at the same index of site_realms */
     apr_array_header_t *site_realms;
+    kc_revocations *revocations;
 } runtime;
 
 static runtime *started;
@@ -32,6 +32,13 @@ static runtime *started;
 kc_site *kc_site_of(const server_rec *s)
 {
     return kc_server_conf_of(s)->site;
+}
+
+int kc_site_is_issuer(const kc_site *site, const char *text)
+{
+    apr_size_t len = strlen(site->conf->issuer);
+
+    return !strncmp(text, site->conf->issuer, len) && (!text[len] || !strcmp(text + len, "/"));
 }
 
 /* --- defaults -------------------------------------------------------------------------------------- */
@@ -68,6 +75,9 @@ static kc_server_conf *with_defaults(apr_pool_t *pool, const kc_server_conf *sai
     default_number(&conf->session_idle, 1800);
     default_number(&conf->session_max, 36000);
     default_number(&conf->userinfo, KC_USERINFO_AUTO);
+    default_number(&conf->session, KC_SESSION_SIGNED);
+    default_number(&conf->revalidate, 300);
+    default_number(&conf->revalidate_strict, 0);
     return conf;
 }
 
@@ -140,6 +150,7 @@ static apr_status_t seal_site(kc_site *site, server_rec *s, apr_pool_t *pool, ap
     kc_secret made;
     const kc_secret *keys = (const kc_secret *)(void *)site->conf->session_keys->elts;
     int count = site->conf->session_keys->nelts;
+    int readable = site->conf->session == KC_SESSION_SIGNED;
 
     if (!count) {
         apr_status_t rv = kc_state_key(&made, site->conf->state_dir, s, ptemp, ptemp);
@@ -150,10 +161,14 @@ static apr_status_t seal_site(kc_site *site, server_rec *s, apr_pool_t *pool, ap
         keys = &made;
         count = 1;
     }
-    site->sessions = make_sealer(site, KC_SEAL_SIGNED, "session", keys, count, s, pool);
+    site->sessions = make_sealer(site, readable ? KC_SEAL_SIGNED : KC_SEAL_ENCRYPTED, "session",
+                                 keys, count, s, pool);
     site->logins = make_sealer(site, KC_SEAL_ENCRYPTED, "login", keys, count, s, pool);
     site->id_tokens = make_sealer(site, KC_SEAL_ENCRYPTED, "id_token", keys, count, s, pool);
-    return site->sessions && site->logins && site->id_tokens ? APR_SUCCESS : APR_EGENERAL;
+    site->refresh_tokens =
+        make_sealer(site, KC_SEAL_ENCRYPTED, "refresh_token", keys, count, s, pool);
+    return site->sessions && site->logins && site->id_tokens && site->refresh_tokens ? APR_SUCCESS
+                                                                                     : APR_EGENERAL;
 }
 
 /* --- realms ------------------------------------------------------------------------------------------------ */
@@ -202,12 +217,17 @@ static apr_status_t make_site(runtime *rt, server_rec *s, apr_pool_t *pool, apr_
     site->conf = conf;
     site->callback_path = apr_pstrcat(pool, conf->path, "/login/callback", NULL);
     site->logout_path = apr_pstrcat(pool, conf->path, "/logout", NULL);
+    site->renew_path = apr_pstrcat(pool, conf->path, "/renew", NULL);
+    site->realm_key = kc_realm_key_make(conf->issuer, conf->client_id);
     for (https = 0; https < 2; https++) {
         site->session_cookies[https] =
             kc_cookie_named(pool, conf->cookie_name, "/", conf->cookie_samesite, https);
         site->id_token_cookies[https] =
             kc_cookie_named(pool, apr_pstrcat(pool, conf->cookie_name, "_id", NULL),
                             site->logout_path, "Lax", https);
+        site->refresh_cookies[https] =
+            kc_cookie_named(pool, apr_pstrcat(pool, conf->cookie_name, "_refresh", NULL),
+                            site->renew_path, "Lax", https);
     }
     site->kept = apr_array_make(pool, 8, sizeof(const kc_role *));
     keep_roles(site, conf->kept_roles);
@@ -218,16 +238,18 @@ static apr_status_t make_site(runtime *rt, server_rec *s, apr_pool_t *pool, apr_
     return seal_site(site, s, pool, ptemp);
 }
 
-/* One anonymous segment that all children inherit: a counter, what was used up, each realm's documents. */
+/* One anonymous segment that all children inherit: a counter, what was used up, renewals under way, each realm's documents. */
 static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
 {
     enum { COUNTER = 64 }; /* a cache line of its own */
     apr_size_t each = kc_provider_shared_size();
-    apr_size_t documents = COUNTER + APR_ALIGN(kc_once_size(), 64);
+    apr_size_t flights_at = COUNTER + APR_ALIGN(kc_once_size(), 64);
+    apr_size_t documents = flights_at + APR_ALIGN(kc_flights_size(), 64);
     apr_size_t size = documents + each * (apr_size_t)rt->realms->nelts;
     apr_shm_t *shm;
     char *base;
     kc_once *once;
+    kc_flights *flights;
     int i;
     apr_status_t rv = apr_shm_create(&shm, size, NULL, pool);
 
@@ -237,16 +259,50 @@ static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
         return rv;
     }
     base = apr_shm_baseaddr_get(shm);
-    memset(base, 0, documents); /* the rest is fresh from the kernel, and large: left untouched */
+    /* Fresh from the kernel it is zeroed, and left untouched: most of it will never be used. */
     once = kc_once_attach(base + COUNTER, pool);
+    flights = kc_flights_attach(base + flights_at, pool);
     for (i = 0; i < rt->realms->nelts; i++) {
         APR_ARRAY_IDX(rt->realms, i, realm *)->shared = base + documents + each * (apr_size_t)i;
     }
     for (i = 0; i < rt->sites->nelts; i++) {
         APR_ARRAY_IDX(rt->sites, i, kc_site *)->once = once;
+        APR_ARRAY_IDX(rt->sites, i, kc_site *)->flights = flights;
         APR_ARRAY_IDX(rt->sites, i, kc_site *)->turn = (apr_uint32_t *)(void *)base;
     }
     return APR_SUCCESS;
+}
+
+/* One table for all: an entry's name says whose it is. */
+static apr_status_t share_revocations(runtime *rt, server_rec *s, apr_pool_t *pool,
+                                      apr_pool_t *ptemp)
+{
+    const kc_site *first = APR_ARRAY_IDX(rt->sites, 0, kc_site *);
+    int i, horizon = 0;
+
+    for (i = 0; i < rt->sites->nelts; i++) {
+        int max = APR_ARRAY_IDX(rt->sites, i, kc_site *)->conf->session_max;
+
+        horizon = max > horizon ? max : horizon;
+    }
+    rt->revocations =
+        kc_state_revocations(first->conf->state_dir, apr_time_from_sec(horizon), s, pool, ptemp);
+    for (i = 0; i < rt->sites->nelts; i++) {
+        APR_ARRAY_IDX(rt->sites, i, kc_site *)->revocations = rt->revocations;
+    }
+    return rt->revocations ? APR_SUCCESS : APR_EGENERAL;
+}
+
+static int needs_store(const runtime *rt)
+{
+    int i;
+
+    for (i = 0; i < rt->sites->nelts; i++) {
+        if (APR_ARRAY_IDX(rt->sites, i, kc_site *)->conf->session == KC_SESSION_SERVER) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* A split session fills a Cookie header beyond httpd's default line. Limits that an admin chose stay. */
@@ -285,6 +341,8 @@ int kc_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
         return OK;
     }
     if (kc_http_global_init(pconf) != APR_SUCCESS || share(rt, s, pconf) != APR_SUCCESS ||
+        share_revocations(rt, s, pconf, ptemp) != APR_SUCCESS ||
+        kc_store_open(needs_store(rt), s, pconf, ptemp) != APR_SUCCESS ||
         kc_watchdog_register(pconf, s) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -313,6 +371,9 @@ void kc_child_init(apr_pool_t *pchild, server_rec *s)
 {
     int i;
 
+    if (started) {
+        kc_store_child_init(s, pchild);
+    }
     for (i = 0; started && i < started->realms->nelts; i++) {
         realm *one = APR_ARRAY_IDX(started->realms, i, realm *);
         apr_status_t rv = open_realm(one, pchild);
@@ -360,5 +421,8 @@ void kc_sites_refresh(server_rec *s, apr_pool_t *pool)
         if (one->provider) {
             refresh_realm(one, s, pool);
         }
+    }
+    if (started) {
+        kc_revocations_exchange(s, started->revocations, pool);
     }
 }

@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* The state folder: the session key that is made on the first start, so that sessions outlive restarts. */
+/* The state folder: the session key that is made on the first start, and the table of revocations. Both outlive restarts. */
 
 #include <apr_file_io.h>
+#include <apr_mmap.h>
 #include <apr_strings.h>
 
 #include "httpd/module.h"
@@ -16,6 +17,16 @@ static apr_status_t say(server_rec *s, apr_status_t rv, const char *id, const ch
                  "%s: %s %s; KCAuthStateDir names the folder, KCAuthSessionKey gives a key instead",
                  id, what, path);
     return rv;
+}
+
+static apr_status_t make_folder(const char *path, server_rec *s, apr_pool_t *ptemp)
+{
+    apr_status_t rv = apr_dir_make_recursive(
+        path, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, ptemp);
+
+    return rv == APR_SUCCESS || APR_STATUS_IS_EEXIST(rv)
+               ? APR_SUCCESS
+               : say(s, rv, "KC0144", "cannot create the folder", path);
 }
 
 /* Written aside and moved into place, so that a crash leaves a whole key or none. */
@@ -74,11 +85,10 @@ apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, 
                           apr_pool_t *ptemp)
 {
     const char *path = apr_pstrcat(ptemp, state_dir, "/session.key", NULL);
-    apr_status_t rv = apr_dir_make_recursive(
-        state_dir, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, ptemp);
+    apr_status_t rv = make_folder(state_dir, s, ptemp);
 
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
-        return say(s, rv, "KC0144", "cannot create the folder", state_dir);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     rv = read_key(key, path, pool, ptemp);
     if (APR_STATUS_IS_ENOENT(rv)) {
@@ -96,4 +106,34 @@ apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, 
         return say(s, APR_EINVAL, "KC0146", "fewer than 32 bytes in", path);
     }
     return APR_SUCCESS;
+}
+
+/* The file is mapped before httpd gives up root's rights; its children inherit the mapping, and whatever they write stays. */
+kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t horizon,
+                                     server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
+{
+    const char *path = apr_pstrcat(ptemp, state_dir, "/revoked", NULL);
+    apr_size_t size = kc_revocations_size();
+    apr_file_t *file;
+    apr_mmap_t *map;
+    apr_status_t rv = make_folder(state_dir, s, ptemp);
+
+    if (rv != APR_SUCCESS) {
+        return NULL;
+    }
+    rv = apr_file_open(&file, path,
+                       APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_BINARY,
+                       APR_FPROT_UREAD | APR_FPROT_UWRITE, ptemp);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_trunc(file, (apr_off_t)size);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_mmap_create(&map, file, 0, size, APR_MMAP_READ | APR_MMAP_WRITE, pool);
+    }
+    if (rv != APR_SUCCESS) {
+        say(s, rv, "KC0147", "cannot map", path);
+        return NULL;
+    }
+    apr_file_close(file);
+    return kc_revocations_attach(map->mm, apr_time_now(), horizon, pool);
 }

@@ -1,11 +1,12 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * A login under way as a cookie value: [created, 8 bytes][attempt, 4][id, nonce, verifier, target].
+ * A login under way as a cookie value: [created, 8 bytes][attempt, 4][silent, 4][id, nonce,
+ * verifier, target].
  */
 #include "session/layout.h"
 
-enum { FIXED_BYTES = 8 + 4, STRINGS = 4, TEXT_MAX = 4000, CLOCK_SKEW = 60 };
+enum { FIXED_BYTES = 8 + 4 + 4, STRINGS = 4, TEXT_MAX = 4000, CLOCK_SKEW = 60 };
 
 char *kc_login_state_seal(const kc_login_state *state, kc_sealer *sealer, apr_pool_t *pool)
 {
@@ -24,6 +25,7 @@ char *kc_login_state_seal(const kc_login_state *state, kc_sealer *sealer, apr_po
     }
     record = apr_palloc(pool, len);
     at = kc_put32(kc_put64(record, (apr_uint64_t)state->created), state->attempt);
+    at = kc_put32(at, state->silent);
     for (i = 0; i < STRINGS; i++) {
         at = kc_put_name(at, strings[i], lens[i]);
     }
@@ -43,6 +45,7 @@ static apr_status_t read_state(kc_login_state *out, const unsigned char *record,
     }
     out->created = (apr_int64_t)kc_get64(record);
     out->attempt = kc_get32(record + 8);
+    out->silent = kc_get32(record + 12);
     out->id = kc_names_next(&strings, &at, &string_len);
     out->nonce = kc_names_next(&strings, &at, &string_len);
     out->verifier = kc_names_next(&strings, &at, &string_len);

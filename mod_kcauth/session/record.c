@@ -14,9 +14,9 @@ static const apr_size_t string_at[] = {
     offsetof(kc_session, email),     offsetof(kc_session, sid),      offsetof(kc_session, acr),
     offsetof(kc_session, roles_from)};
 
-static const apr_size_t time_at[] = {offsetof(kc_session, auth_time), offsetof(kc_session, created),
-                                     offsetof(kc_session, seen), offsetof(kc_session, refreshed),
-                                     offsetof(kc_session, due), offsetof(kc_session, expires)};
+static const apr_size_t time_at[] = {
+    offsetof(kc_session, auth_time), offsetof(kc_session, created), offsetof(kc_session, seen),
+    offsetof(kc_session, refreshed), offsetof(kc_session, due),     offsetof(kc_session, expires)};
 
 static const apr_size_t list_at[] = {offsetof(kc_session, roles), offsetof(kc_session, realm_roles),
                                      offsetof(kc_session, other_roles),

@@ -62,6 +62,12 @@ static apr_uint64_t moment(apr_time_t time)
     return (apr_uint64_t)(ms < 1 ? 1 : ms > LAST_MOMENT ? LAST_MOMENT : ms);
 }
 
+/** The time in an entry: what moment() made, back again. */
+static apr_time_t time_of(apr_uint64_t entry)
+{
+    return apr_time_from_msec((apr_int64_t)(entry >> TAG_BITS) + FIRST_MOMENT);
+}
+
 static apr_uint64_t later(apr_uint64_t a, apr_uint64_t b)
 {
     return a > b ? a : b;
@@ -148,12 +154,19 @@ static apr_uint64_t tag_of(apr_uint64_t hash)
     return hash >> (64 - TAG_BITS);
 }
 
+/** As much of a hash as an entry keeps. */
+static apr_uint64_t join(apr_uint64_t bucket_number, apr_uint64_t tag)
+{
+    return tag << (64 - TAG_BITS) | bucket_number;
+}
+
 kc_revocation kc_revocation_make(const kc_realm_key *key, kc_revoked_kind kind, const char *name,
                                  apr_time_t time)
 {
+    apr_uint64_t hash = hash_name(key, kind, name);
     kc_revocation revocation;
 
-    revocation.hash = hash_name(key, kind, name);
+    revocation.hash = join(hash % BUCKETS, tag_of(hash));
     revocation.time = time - time % 1000;
     return revocation;
 }
@@ -213,7 +226,7 @@ void kc_revoke(kc_revocations *revocations, const kc_revocation *revocation)
     apr_uint64_t forgotten = moment(now - revocations->horizon);
     int i;
 
-    if (time < forgotten || time <= atomic_load(&revocations->shared->floor)) {
+    if (time < forgotten) {
         return;
     }
     for (i = 0; i < TRIES; i++) {
@@ -259,4 +272,45 @@ int kc_is_revoked(const kc_revocations *revocations, const kc_realm_key *key,
     /* The floor comes last: for an entry that was gone above, it had been raised before. */
     ended = later(ended, atomic_load_explicit(&revocations->shared->floor, memory_order_acquire));
     return moment(session->created) <= ended;
+}
+
+/* --- telling ---------------------------------------------------------------------------------- */
+
+void kc_revocations_each(const kc_revocations *revocations, apr_time_t since,
+                         void (*tell)(void *baton, const kc_revocation *revocation), void *baton)
+{
+    apr_uint64_t first = moment(since);
+    int i;
+
+    for (i = 0; i < BUCKETS * WORDS; i++) {
+        word *at = &revocations->shared->buckets[i / WORDS].words[i % WORDS];
+        apr_uint64_t entry = atomic_load_explicit(at, memory_order_acquire);
+        kc_revocation revocation;
+
+        if (entry == 0 || entry >> TAG_BITS < first) {
+            continue;
+        }
+        /* Of the hash, what bucket_of() and tag_of() read. */
+        revocation.hash = (entry & TAG_MASK) << (64 - TAG_BITS) | (apr_uint64_t)(i / WORDS);
+        revocation.time = ((apr_int64_t)(entry >> TAG_BITS) + FIRST_MOMENT) * 1000;
+        tell(baton, &revocation);
+    }
+}
+
+void kc_revocations_each(const kc_revocations *revocations, apr_time_t since,
+                         void (*tell)(void *baton, const kc_revocation *revocation), void *baton)
+{
+    apr_uint64_t first = moment(since);
+    int i;
+
+    for (i = 0; i < BUCKETS * WORDS; i++) {
+        apr_uint64_t entry = atomic_load(&revocations->shared->buckets[i / WORDS].words[i % WORDS]);
+        kc_revocation revocation;
+
+        if (entry != 0 && entry >> TAG_BITS >= first) {
+            revocation.hash = join((apr_uint64_t)i / WORDS, entry & TAG_MASK);
+            revocation.time = time_of(entry);
+            tell(baton, &revocation);
+        }
+    }
 }

@@ -176,6 +176,7 @@ typedef struct kc_login_state {
     const char *target;   /**< local path and query */
     apr_int64_t created;  /**< seconds since the epoch */
     unsigned attempt;     /**< 0 for the first; grows when a login heals itself: loops are cut */
+    unsigned silent;      /**< whether it was asked without a page (prompt=none) */
 } kc_login_state;
 
 /**
@@ -220,17 +221,21 @@ int kc_once_use(kc_once *once, const char *text);
 /* --- revocation ------------------------------------------------------------------------------- */
 
 /**
- * What was ended before its time: one table in memory that children, generations and restarts share, read without a lock in a few
- * loads. An entry is a hash and a time; a session is revoked when it was begun at that time or before. When a place must be made,
- * the floor rises to the time of what is dropped, and all sessions begun up to then are revoked: it fails closed.
+ * What was ended before its time: one table in memory that children, generations and restarts
+ * share, read without a lock in a few loads. An entry is a hash and a time; a session is revoked
+ * when it was begun at that time or before. When a place must be made, the floor rises to the time
+ * of what is dropped, and all sessions begun up to then are revoked: it fails closed.
  */
 typedef struct kc_revocations kc_revocations;
 
 apr_size_t kc_revocations_size(void);
 
 /**
- * @param memory   kc_revocations_size() bytes, mapped and shared; zeroed, or as an earlier server left them. Content of another layout
- *                 or that makes no sense is cleared (and then everything begun until now is revoked, since what was ended is not known)
+ * Safe while an earlier generation's children still use the memory.
+ * @param memory   kc_revocations_size() bytes, mapped and shared, at the start of a page; zeroed,
+ *                 or as an earlier server left them. Content of another layout, or with times more
+ *                 than an hour ahead, is cleared; then everything begun until now is revoked, since
+ *                 what was ended is not known
  * @param now      for that
  * @param horizon  the longest a session can last: older entries may be forgotten
  */
@@ -247,31 +252,53 @@ kc_realm_key kc_realm_key_make(const char *issuer, const char *client_id);
 /** What is revoked: a provider's session, a person, or everybody of the realm key. */
 typedef enum kc_revoked_kind { KC_REVOKED_SID, KC_REVOKED_SUB, KC_REVOKED_ALL } kc_revoked_kind;
 
-/** An entry as it is told to other servers. */
+/** An entry as it is told to other servers: the same name has the same hash on all of them. */
 typedef struct kc_revocation {
     apr_uint64_t hash;
     apr_time_t time; /**< to the millisecond */
 } kc_revocation;
 
-/** The entry for a name ("" for KC_REVOKED_ALL). */
+/**
+ * The entry for a name ("" for KC_REVOKED_ALL).
+ * @param time  rounded down to the millisecond, as are sessions: one begun in the same millisecond
+ *              is revoked, one begun in the next is not. To spare what began at `time`, give a
+ *              millisecond less
+ */
 kc_revocation kc_revocation_make(const kc_realm_key *key, kc_revoked_kind kind, const char *name,
                                  apr_time_t time);
 
-/** Enters it; from then on, for every thread and child, at once. A later time replaces an earlier one, never the other way. */
+/**
+ * Enters it; from then on, for every thread and child, at once. A later time replaces an earlier
+ * one, never the other way. A time more than an hour ahead is taken for an hour ahead, and one
+ * before the horizon is left out.
+ */
 void kc_revoke(kc_revocations *table, const kc_revocation *revocation);
 
-/** Whether the session is revoked: by sid, sub, everybody, or the floor. A session from the future is judged like others. */
+/**
+ * Whether the session is revoked: by sid, sub, everybody, or the floor. An empty sid or sub is
+ * nobody's. A session from the future is judged like others.
+ */
 int kc_is_revoked(const kc_revocations *table, const kc_realm_key *key, const kc_session *session);
 
-/* --- flights ------------------------------------------------------------------------------------ */
+/** Calls `tell` for each entry of `since` or later, as other servers may enter it. */
+void kc_revocations_each(const kc_revocations *table, apr_time_t since,
+                         void (*tell)(void *baton, const kc_revocation *revocation), void *baton);
+
+/* --- flights ---------------------------------------------------------------------------------- */
 
 /**
- * One at a time: who renews a session, seen by all threads and children. A flight that was begun and neither landed nor failed
- * within its time (its child was killed) is forgotten.
+ * One at a time: who renews a session, seen by all threads and children. A flight that was begun
+ * and neither landed nor failed within its time (its child was killed) is forgotten. No lock.
+ *
+ * Each name has one place among 65,536. While it is another name's, flying or kept, the flight
+ * counts as under way, and the caller tries again later: never are there two of one name. Of
+ * results the last 128 are kept.
  */
 typedef struct kc_flights kc_flights;
 
 apr_size_t kc_flights_size(void);
+
+/** @param shared  kc_flights_size() zeroed bytes, aligned for 8 bytes, shared over the children */
 kc_flights *kc_flights_attach(void *shared, apr_pool_t *pool);
 
 typedef enum kc_flight_state {
@@ -282,25 +309,34 @@ typedef enum kc_flight_state {
     KC_FLIGHT_ABANDONED /**< tried in vain less than `keep` ago */
 } kc_flight_state;
 
-enum { KC_FLIGHT_RESULT_MAX = 24 * 1024 };
+enum { KC_FLIGHT_RESULT_MAX = 24 * 1024 }; /**< bytes, without the NUL */
 
 /**
  * What became of a flight.
  * @param name    names it: hashed
- * @param result  (may be NULL) receives a copy of the result, of the pool; NULL when it was too big to keep
+ * @param result  (may be NULL) receives a copy of the result, of the pool; NULL unless it landed,
+ *                and when it had none, or one too big to keep, or 128 others have landed since
  */
 kc_flight_state kc_flight_look(kc_flights *flights, const char *name, apr_time_t now,
                                const char **result, apr_pool_t *pool);
 
-/** Begins one, unless it is under way or was finished less than its `keep` ago; at most one caller gets MINE. */
+/**
+ * Begins one, unless it is under way or was finished less than its `keep` ago; at most one caller
+ * gets MINE.
+ * @param timeout  after which it is forgotten, and another may begin it; an hour at the most, as
+ *                 each `keep`
+ */
 kc_flight_state kc_flight_begin(kc_flights *flights, const char *name, apr_time_t now,
                                 apr_interval_time_t timeout);
 
-/** Ends one's own: others find the result (NUL-terminated text; NULL for none) for `keep`. */
+/**
+ * Ends one's own: others find the result (NUL-terminated text; NULL for none) for `keep`. Also when
+ * it took longer than its timeout, unless its place went to another name.
+ */
 void kc_flight_land(kc_flights *flights, const char *name, apr_time_t now, apr_interval_time_t keep,
                     const char *result);
 
-/** Ends one's own in vain; it is not begun again for `keep`. */
+/** Ends one's own in vain; it is not begun again for `keep`. A result that is there stays. */
 void kc_flight_abandon(kc_flights *flights, const char *name, apr_time_t now,
                        apr_interval_time_t keep);
 

@@ -1,0 +1,265 @@
+/* Licensed under the Apache License, Version 2.0. See LICENSE. */
+
+/*
+ * The store: any of httpd's small object caches (mod_socache_*), for sessions of kind `server` and for what servers tell each other.
+ * It outlives a restart of httpd: the instance is kept with the process, only the provider's code is looked up anew.
+ */
+
+#include <apr_strings.h>
+
+#include <ap_provider.h>
+#include <ap_socache.h>
+#include <util_mutex.h>
+
+#include "httpd/module.h"
+
+#define MUTEX_TYPE "kcauth-store"
+#define KEPT       "kcauth-store-instance"
+#define NAMESPACE  "kcauth"
+
+enum { ENTRY_MAX = 256 * 1024, DEFAULT_SIZE = 32 * 1024 * 1024, SENTINEL_SECONDS = 60 };
+
+/* What is kept over restarts. */
+typedef struct kept {
+    const char *spec; /* provider:arguments */
+    ap_socache_instance_t *instance;
+    apr_global_mutex_t *mutex; /* NULL where the provider needs none */
+} kept;
+
+static const char *configured; /* KCAuthSessionStore, NULL without */
+static const ap_socache_provider_t *provider;
+static kept *store;
+static apr_time_t complained;
+
+/* --- configuration ------------------------------------------------------------------------------------ */
+
+void kc_store_pre_config(apr_pool_t *pconf)
+{
+    configured = NULL;
+    provider = NULL;
+    store = NULL;
+    ap_mutex_register(pconf, MUTEX_TYPE, NULL, APR_LOCK_DEFAULT, 0);
+}
+
+static const ap_socache_provider_t *look_up(apr_pool_t *pool, const char *spec)
+{
+    const char *name = apr_pstrmemdup(pool, spec, strcspn(spec, ":"));
+
+    return ap_lookup_provider(AP_SOCACHE_PROVIDER_GROUP, name, AP_SOCACHE_PROVIDER_VERSION);
+}
+
+static const char *arguments(const char *spec)
+{
+    const char *colon = strchr(spec, ':');
+
+    return colon ? colon + 1 : NULL;
+}
+
+const char *kc_store_configure(cmd_parms *cmd, const char *arg)
+{
+    const ap_socache_provider_t *found = look_up(cmd->temp_pool, arg);
+    ap_socache_instance_t *trial;
+    const char *what;
+
+    if (!found) {
+        return apr_psprintf(
+            cmd->pool,
+            "no store of this kind is loaded; load mod_socache_%.*s, or write one of "
+            "shmcb, redis, memcache, dbm",
+            (int)strcspn(arg, ":"), arg);
+    }
+    what = found->create(&trial, arguments(arg), cmd->temp_pool, cmd->temp_pool);
+    if (what) {
+        return what;
+    }
+    configured = arg;
+    return NULL;
+}
+
+/* --- start -------------------------------------------------------------------------------------------------- */
+
+static const char *default_spec(apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "shmcb:%s(%d)", ap_runtime_dir_relative(pool, "kcauth-sessions"),
+                        DEFAULT_SIZE);
+}
+
+static apr_status_t create(kept *made, const char *spec, server_rec *s, apr_pool_t *ptemp)
+{
+    struct ap_socache_hints hints = {43, 700, apr_time_from_sec(60)};
+    apr_pool_t *process = s->process->pool;
+    const char *what =
+        provider->create(&made->instance, apr_pstrdup(process, arguments(spec)), ptemp, process);
+    apr_status_t rv;
+
+    if (what) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
+                     "KC0170: KCAuthSessionStore: %s", what);
+        return APR_EGENERAL;
+    }
+    rv = provider->init(made->instance, NAMESPACE, &hints, s, process);
+    if (rv == APR_SUCCESS && provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) {
+        rv = ap_global_mutex_create(&made->mutex, NULL, MUTEX_TYPE, NULL, s, process, 0);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
+                     "KC0171: the session store %s cannot be opened", spec);
+    }
+    made->spec = apr_pstrdup(process, spec);
+    return rv;
+}
+
+apr_status_t kc_store_open(int needed, server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp)
+{
+    const char *spec = configured ? configured : default_spec(pconf);
+    kept *before = ap_retained_data_get(KEPT);
+    apr_status_t rv;
+
+    if (!configured && !needed) {
+        return APR_SUCCESS;
+    }
+    provider = look_up(ptemp, spec);
+    if (!provider) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
+                     "KC0172: KCAuthSession server needs a store; load mod_socache_shmcb, or name "
+                     "another one by KCAuthSessionStore");
+        return APR_EGENERAL;
+    }
+    if (!before) {
+        before = ap_retained_data_create(KEPT, sizeof(*before));
+    }
+    if (!before->spec || strcmp(before->spec, spec)) {
+        memset(before, 0, sizeof(*before));
+        rv = create(before, spec, s, ptemp);
+        if (rv != APR_SUCCESS) {
+            before->spec = NULL;
+            return rv;
+        }
+    }
+    store = before;
+    return APR_SUCCESS;
+}
+
+void kc_store_child_init(server_rec *s, apr_pool_t *pchild)
+{
+    if (store && store->mutex) {
+        const char *file = apr_global_mutex_lockfile(store->mutex);
+        apr_status_t rv = apr_global_mutex_child_init(&store->mutex, file, pchild);
+
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "KC0173: the store's lock is out of reach");
+            store = NULL; /* who is logged in there is told to come back later */
+        }
+    }
+}
+
+int kc_store_is_shared(void)
+{
+    return store && configured;
+}
+
+/* --- entries ---------------------------------------------------------------------------------------------------- */
+
+/* A store that is away is in the log once a minute. */
+static apr_status_t away(server_rec *s, apr_status_t rv)
+{
+    apr_time_t now = apr_time_now();
+
+    if (now - complained >= apr_time_from_sec(60)) {
+        complained = now;
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "KC0720: the session store does not answer");
+    }
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_EGENERAL : rv;
+}
+
+static apr_status_t lock(void)
+{
+    return store->mutex ? apr_global_mutex_lock(store->mutex) : APR_SUCCESS;
+}
+
+static void unlock(void)
+{
+    if (store->mutex) {
+        apr_global_mutex_unlock(store->mutex);
+    }
+}
+
+static apr_status_t read_entry(server_rec *s, const char *name, char *buf, unsigned *len,
+                               apr_pool_t *pool)
+{
+    apr_status_t rv = lock();
+
+    if (rv == APR_SUCCESS) {
+        rv = provider->retrieve(store->instance, s, (const unsigned char *)name,
+                                (unsigned)strlen(name), (unsigned char *)buf, len, pool);
+        unlock();
+    }
+    return rv;
+}
+
+static apr_status_t write_entry(server_rec *s, const char *name, const char *text,
+                                apr_time_t expires, apr_pool_t *pool)
+{
+    apr_status_t rv = lock();
+
+    if (rv == APR_SUCCESS) {
+        rv = provider->store(
+            store->instance, s, (const unsigned char *)name, (unsigned)strlen(name), expires,
+            (unsigned char *)apr_pstrdup(pool, text), (unsigned)strlen(text), pool);
+        unlock();
+    }
+    return rv;
+}
+
+/*
+ * Clients of remote stores say "not found" of a server that they gave up for a while. An entry that must be there tells one from
+ * the other: it is looked for when another one is missing, and written when it is missing itself.
+ */
+static int is_there(server_rec *s, apr_pool_t *pool)
+{
+    char buf[8];
+    unsigned len = sizeof(buf);
+
+    return read_entry(s, "sentinel", buf, &len, pool) == APR_SUCCESS ||
+           write_entry(s, "sentinel", "here", apr_time_now() + apr_time_from_sec(SENTINEL_SECONDS),
+                       pool) == APR_SUCCESS;
+}
+
+apr_status_t kc_store_get(server_rec *s, const char *name, char **text, apr_pool_t *pool)
+{
+    char *buf;
+    unsigned len = ENTRY_MAX;
+    apr_pool_t *scratch;
+    apr_status_t rv;
+
+    if (!store) {
+        return away(s, APR_ENOTIMPL);
+    }
+    apr_pool_create(&scratch, pool);
+    buf = apr_palloc(scratch, ENTRY_MAX);
+    rv = read_entry(s, name, buf, &len, scratch);
+    if (rv == APR_SUCCESS) {
+        *text = apr_pstrmemdup(pool, buf, len);
+    } else if (!APR_STATUS_IS_NOTFOUND(rv) || !is_there(s, scratch)) {
+        rv = away(s, rv);
+    }
+    apr_pool_destroy(scratch);
+    return rv;
+}
+
+apr_status_t kc_store_put(server_rec *s, const char *name, const char *text, apr_time_t expires,
+                          apr_pool_t *pool)
+{
+    apr_status_t rv = store ? write_entry(s, name, text, expires, pool) : APR_ENOTIMPL;
+
+    return rv == APR_SUCCESS ? rv : away(s, rv);
+}
+
+void kc_store_remove(server_rec *s, const char *name, apr_pool_t *pool)
+{
+    if (store && lock() == APR_SUCCESS) {
+        provider->remove(store->instance, s, (const unsigned char *)name, (unsigned)strlen(name),
+                         pool);
+        unlock();
+    }
+}
