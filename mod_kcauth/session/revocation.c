@@ -283,27 +283,6 @@ void kc_revocations_each(const kc_revocations *revocations, apr_time_t since,
     int i;
 
     for (i = 0; i < BUCKETS * WORDS; i++) {
-        word *at = &revocations->shared->buckets[i / WORDS].words[i % WORDS];
-        apr_uint64_t entry = atomic_load_explicit(at, memory_order_acquire);
-        kc_revocation revocation;
-
-        if (entry == 0 || entry >> TAG_BITS < first) {
-            continue;
-        }
-        /* Of the hash, what bucket_of() and tag_of() read. */
-        revocation.hash = (entry & TAG_MASK) << (64 - TAG_BITS) | (apr_uint64_t)(i / WORDS);
-        revocation.time = ((apr_int64_t)(entry >> TAG_BITS) + FIRST_MOMENT) * 1000;
-        tell(baton, &revocation);
-    }
-}
-
-void kc_revocations_each(const kc_revocations *revocations, apr_time_t since,
-                         void (*tell)(void *baton, const kc_revocation *revocation), void *baton)
-{
-    apr_uint64_t first = moment(since);
-    int i;
-
-    for (i = 0; i < BUCKETS * WORDS; i++) {
         apr_uint64_t entry = atomic_load(&revocations->shared->buckets[i / WORDS].words[i % WORDS]);
         kc_revocation revocation;
 
