@@ -72,6 +72,24 @@ const char *signer_keys(const signer *key, apr_pool_t *pool)
                         key->kid, kc_base64url_string(pool, point, len));
 }
 
+void signer_change(json_t *claims, const char *change)
+{
+    json_t *changes = json_loads(change, 0, NULL);
+    const char *name;
+    json_t *value;
+
+    assert_non_null(changes);
+    json_object_foreach(changes, name, value)
+    {
+        if (json_is_object(value) && json_object_size(value) == 0) {
+            json_object_del(claims, name);
+        } else {
+            json_object_set(claims, name, value);
+        }
+    }
+    json_decref(changes);
+}
+
 static const char *encoded(const json_t *object, apr_pool_t *pool)
 {
     char *text = json_dumps(object, JSON_COMPACT);

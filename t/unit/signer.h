@@ -17,6 +17,11 @@ signer *signer_new(apr_pool_t *pool, const char *alg, const char *kid);
 /** A JWK set with the public half of one key. */
 const char *signer_keys(const signer *key, apr_pool_t *pool);
 
+/**
+ * Lays `change`, a JSON object, over the claims. A member of it that is {} is taken away from them.
+ */
+void signer_change(json_t *claims, const char *change);
+
 /** A compact JWS of the claims. @param typ of its header, or NULL */
 const char *signer_token(const signer *key, const char *typ, const json_t *claims,
                          apr_pool_t *pool);

@@ -53,29 +53,16 @@ static json_t *honest_claims(apr_pool_t *pool)
                      NOW + 300);
 }
 
-/* The check's answer to honest claims that `change`, a JSON object, is laid over; a member that is
- * {} is taken away. NULL when they are believed, else the message id. */
+/* The check's answer to honest claims, changed: NULL when they are believed, else the message id. */
 static const char *answer_to(const char *change, const kc_id_token_rules *held_against,
                              const char *typ, apr_pool_t *pool)
 {
     json_t *claims = honest_claims(pool);
-    json_t *changes = json_loads(change, 0, NULL);
-    const char *name;
-    json_t *value;
     kc_error err = {0};
     apr_status_t rv;
 
-    assert_non_null(changes);
-    json_object_foreach(changes, name, value)
-    {
-        if (json_is_object(value) && json_object_size(value) == 0) {
-            json_object_del(claims, name);
-        } else {
-            json_object_set(claims, name, value);
-        }
-    }
+    signer_change(claims, change);
     rv = kc_id_token_check(signer_jwt(the_signer, typ, claims, pool), held_against, &err);
-    json_decref(changes);
     json_decref(claims);
     if (rv == APR_SUCCESS) {
         return NULL;
