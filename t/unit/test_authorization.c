@@ -48,6 +48,9 @@ static void test_request(void **state)
     url = kc_authorization_url(&metadata, &client, &request, *state);
     assert_memory_equal(url, query, strlen(query));
     assert_string_equal(url + strlen(query), "&response_mode=form_post");
+    request.prompt = "none";
+    url = kc_authorization_url(&metadata, &client, &request, *state);
+    assert_string_equal(url + strlen(query), "&response_mode=form_post&prompt=none");
 }
 
 static kc_authorization_response response_of(const char *query, apr_pool_t *pool)

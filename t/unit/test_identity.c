@@ -57,9 +57,10 @@ static void assert_names(const json_t *list, const char *expected)
     assert_string_equal(joined, expected);
 }
 
-#define ID                                                                         \
-    "{\"sub\":\"51d0\",\"preferred_username\":\"alice\",\"name\":\"Alice Adams\"," \
-    "\"email\":\"alice@example.org\",\"sid\":\"z0R8\",\"acr\":\"1\",\"auth_time\":1795503400}"
+#define ID                                                                                     \
+    "{\"sub\":\"51d0\",\"preferred_username\":\"alice\",\"name\":\"Alice Adams\","             \
+    "\"email\":\"alice@example.org\",\"sid\":\"z0R8\",\"acr\":\"1\",\"auth_time\":1795503400," \
+    "\"iat\":1795503405}"
 
 static void test_person(void **state)
 {
@@ -72,6 +73,7 @@ static void test_person(void **state)
     assert_string_equal(identity->sid, "z0R8");
     assert_string_equal(identity->acr, "1");
     assert_int_equal(identity->auth_time, 1795503400);
+    assert_int_equal(identity->issued, 1795503405);
 }
 
 static void test_person_of_whom_little_is_known(void **state)
@@ -137,7 +139,7 @@ static void test_userinfo_adds_names(void **state)
     kc_identity *identity =
         identity_of(NULL, "{\"sub\":\"51d0\"}",
                     "{\"sub\":\"51d0\",\"preferred_username\":\"alice\",\"name\":\"Alice\","
-                    "\"sid\":\"forged\",\"acr\":\"9\",\"auth_time\":5}",
+                    "\"sid\":\"forged\",\"acr\":\"9\",\"auth_time\":5,\"iat\":5}",
                     *state);
 
     assert_string_equal(identity->username, "alice");
@@ -145,6 +147,7 @@ static void test_userinfo_adds_names(void **state)
     /* Only the ID token tells of the login. */
     assert_null(identity->sid);
     assert_null(identity->acr);
+    assert_int_equal(identity->issued, 0);
     assert_int_equal(identity->auth_time, 0);
 }
 

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* From the code to a known person, against a provider in a thread of this test. */
+/* From a code or a refresh token to a known person, against a provider in a thread of this test. */
 
 #include <string.h>
 
@@ -47,7 +47,8 @@ static apr_status_t log_in(world *w, kc_userinfo_when userinfo, kc_identity **id
                             .nonce = "n1",
                             .user_claim = "preferred_username",
                             .userinfo = userinfo,
-                            .deadline = world_soon()};
+                            .deadline = world_soon(),
+                            .client_session_state = "our-session"};
     kc_provider_view view = world_known_to(w->children[0], pool);
     kc_tokens *tokens = NULL;
     apr_status_t rv;
@@ -83,6 +84,7 @@ static void test_login_costs_one_call(void **state)
     assert_non_null(strstr(request, "\r\nAuthorization: Basic YXBwOnNlY3JldA==\r\n"));
     assert_non_null(strstr(request, "&code=the-code&"));
     assert_non_null(strstr(request, "&code_verifier=the-verifier"));
+    assert_non_null(strstr(request, "&client_session_state=our-session"));
 }
 
 static void test_login_with_a_key_changed_just_before(void **state)
@@ -241,6 +243,180 @@ static void test_signed_userinfo(void **state)
     assert_string_equal(signed_userinfo(w, forger, w->issuer, "app", "51d0", *state), "KC0308");
 }
 
+/* --- renewal ---------------------------------------------------------------------------------- */
+
+/* As the token endpoint answers a refresh token: the ID token has no nonce. */
+static void issue_again(world *w, const char *sub, const char *refresh_token, apr_pool_t *pool)
+{
+    json_t *id = token_claims(w, "ID"), *access = token_claims(w, "Bearer");
+
+    json_object_del(id, "nonce");
+    json_object_set_new(id, "sub", json_string(sub));
+    json_object_set_new(access, "sub", json_string(sub));
+    json_object_set_new(access, "resource_access", admin_of_app());
+    server_answer(w->http, "/token", 200, "application/json",
+                  apr_psprintf(pool,
+                               "{\"access_token\":\"%s\",\"id_token\":\"%s\",%s"
+                               "\"token_type\":\"Bearer\",\"not-before-policy\":17}",
+                               signer_token(w->key, "JWT", access, pool),
+                               signer_token(w->key, "JWT", id, pool), refresh_token));
+    json_decref(id);
+    json_decref(access);
+}
+
+static apr_status_t renew(world *w, kc_identity **identity, kc_tokens **tokens, kc_error *err,
+                          apr_pool_t *pool)
+{
+    const kc_client client = {"app", "secret", "https://app.example.org/cb"};
+    const kc_renewal renewal = {.refresh_token = "old-refresh",
+                                .sub = "51d0",
+                                .user_claim = "preferred_username",
+                                .deadline = world_soon(),
+                                .client_session_state = "our-session"};
+    kc_provider_view view = world_known_to(w->children[0], pool);
+    apr_status_t rv;
+
+    memset(err, 0, sizeof(*err));
+    *identity = NULL;
+    *tokens = NULL;
+    rv = kc_login_renew(identity, tokens, w->children[0], &view, &client, &renewal, pool, err);
+    assert_int_equal(rv == APR_SUCCESS, *identity != NULL);
+    assert_int_equal(rv == APR_SUCCESS, *tokens != NULL);
+    assert_null(strstr(err->text, "old-refresh"));
+    return rv;
+}
+
+static void test_renewal(void **state)
+{
+    const apr_int64_t before = apr_time_sec(apr_time_now());
+    world *w = world_new(*state);
+    kc_identity *identity;
+    kc_tokens *tokens;
+    kc_error err;
+    const char *request;
+
+    issue_again(w, "51d0", "\"refresh_token\":\"new-refresh\",", *state);
+    assert_int_equal(renew(w, &identity, &tokens, &err, *state), APR_SUCCESS);
+    assert_int_equal(err.fault, KC_FAULT_NONE);
+    assert_string_equal(identity->username, "alice");
+    assert_true(identity->issued >= before);
+    assert_true(kc_json_holds(kc_identity_client_roles(identity, "app", *state), "admin"));
+    assert_string_equal(tokens->refresh_token, "new-refresh");
+    assert_int_equal(tokens->not_before, 17);
+    request = server_request(w->http, "/token", *state);
+    assert_non_null(strstr(request, "\r\nAuthorization: Basic YXBwOnNlY3JldA==\r\n"));
+    assert_string_equal(strstr(request, "\r\n\r\n") + 4,
+                        "grant_type=refresh_token&refresh_token=old-refresh"
+                        "&client_session_state=our-session");
+}
+
+static void test_renewal_without_a_new_refresh_token(void **state)
+{
+    world *w = world_new(*state);
+    kc_identity *identity;
+    kc_tokens *tokens;
+    kc_error err;
+
+    issue_again(w, "51d0", "", *state);
+    assert_int_equal(renew(w, &identity, &tokens, &err, *state), APR_SUCCESS);
+    assert_string_equal(tokens->refresh_token, "old-refresh");
+}
+
+static void test_renewal_with_a_key_changed_just_before(void **state)
+{
+    world *w = world_new(*state);
+    kc_identity *identity;
+    kc_tokens *tokens;
+    kc_error err;
+
+    world_known_to(w->children[0], *state);
+    world_rotate(w, *state);
+    issue_again(w, "51d0", "", *state);
+    assert_int_equal(renew(w, &identity, &tokens, &err, *state), APR_SUCCESS);
+    assert_int_equal(err.fault, KC_FAULT_NONE);
+}
+
+static void test_renewal_of_another_person(void **state)
+{
+    world *w = world_new(*state);
+    kc_identity *identity;
+    kc_tokens *tokens;
+    kc_error err;
+
+    issue_again(w, "51d1", "", *state);
+    assert_int_equal(renew(w, &identity, &tokens, &err, *state), APR_EGENERAL);
+    assert_string_equal(err.id, "KC0621");
+    assert_int_equal(err.fault, KC_FAULT_PROVIDER);
+}
+
+static void test_renewal_signed_by_another(void **state)
+{
+    world *w = world_new(*state);
+    kc_identity *identity;
+    kc_tokens *tokens;
+    kc_error err;
+
+    world_known_to(w->children[0], *state);
+    w->key = signer_new(*state, "EdDSA", "k1");
+    issue_again(w, "51d0", "", *state);
+    assert_int_not_equal(renew(w, &identity, &tokens, &err, *state), APR_SUCCESS);
+    assert_int_equal(err.fault, KC_FAULT_PROVIDER);
+}
+
+/* A session ends by the provider's word only: neither by its absence, nor by its nonsense. */
+static void test_renewal_that_fails(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        kc_fault fault;
+        const char *id;
+    } answers[] = {
+        {400, "{\"error\":\"invalid_grant\",\"error_description\":\"Token is not active\"}",
+         KC_FAULT_REFUSED, "KC0620"},
+        {401, "{\"error\":\"unauthorized_client\"}", KC_FAULT_PROVIDER, "KC0604"},
+        {503, "", KC_FAULT_AWAY, "KC0606"},
+        {200, "{\"access_token\":\"at\",\"token_type\":\"Bearer\"}", KC_FAULT_PROVIDER, "KC0610"},
+    };
+    world *w = world_new(*state);
+    kc_identity *identity;
+    kc_tokens *tokens;
+    kc_error err;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        server_answer(w->http, "/token", answers[i].status, "application/json", answers[i].body);
+        assert_int_not_equal(renew(w, &identity, &tokens, &err, *state), APR_SUCCESS);
+        assert_string_equal(err.id, answers[i].id);
+        assert_int_equal(err.fault, answers[i].fault);
+    }
+}
+
+/* --- revocation ------------------------------------------------------------------------------- */
+
+static void test_revocation(void **state)
+{
+    const kc_client client = {"app", "secret", "https://app.example.org/cb"};
+    world *w = world_new(*state);
+    kc_metadata metadata = *world_known_to(w->children[0], *state).metadata;
+    kc_error err = {0};
+    const char *request;
+
+    metadata.revocation_endpoint = apr_pstrcat(*state, w->issuer, "/revoke", NULL);
+    server_answer(w->http, "/revoke", 200, "text/plain", "");
+    assert_int_equal(
+        kc_token_revoke(w->calls, &metadata, &client, "old-refresh", world_soon(), *state, &err),
+        APR_SUCCESS);
+    request = server_request(w->http, "/revoke", *state);
+    assert_string_equal(strstr(request, "\r\n\r\n") + 4,
+                        "token=old-refresh&token_type_hint=refresh_token");
+    server_answer(w->http, "/revoke", 503, "text/plain", "");
+    assert_int_equal(
+        kc_token_revoke(w->calls, &metadata, &client, "old-refresh", world_soon(), *state, &err),
+        APR_EGENERAL);
+    assert_int_equal(err.fault, KC_FAULT_AWAY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +428,13 @@ int main(void)
         UNIT_TEST(test_userinfo_is_always_asked_when_on),
         UNIT_TEST(test_userinfo_that_is_no_help),
         UNIT_TEST(test_signed_userinfo),
+        UNIT_TEST(test_renewal),
+        UNIT_TEST(test_renewal_without_a_new_refresh_token),
+        UNIT_TEST(test_renewal_with_a_key_changed_just_before),
+        UNIT_TEST(test_renewal_of_another_person),
+        UNIT_TEST(test_renewal_signed_by_another),
+        UNIT_TEST(test_renewal_that_fails),
+        UNIT_TEST(test_revocation),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ static const char document[] =
     "\"token_endpoint\": \"" ISSUER "/token\", "
     "\"jwks_uri\": \"" ISSUER "/certs\", "
     "\"userinfo_endpoint\": \"" ISSUER "/userinfo\", "
+    "\"revocation_endpoint\": \"" ISSUER "/revoke\", "
     "\"end_session_endpoint\": \"" ISSUER "/logout\", "
     "\"id_token_signing_alg_values_supported\": [\"HS256\", \"RS256\", \"none\", \"EdDSA\"], "
     "\"token_endpoint_auth_methods_supported\": [\"client_secret_basic\", \"private_key_jwt\"], "
@@ -94,6 +95,7 @@ static void test_members(void **state)
     assert_string_equal(metadata->token_endpoint, ISSUER "/token");
     assert_string_equal(metadata->jwks_uri, ISSUER "/certs");
     assert_string_equal(metadata->userinfo_endpoint, ISSUER "/userinfo");
+    assert_string_equal(metadata->revocation_endpoint, ISSUER "/revoke");
     assert_string_equal(metadata->end_session_endpoint, ISSUER "/logout");
     assert_int_equal(metadata->iss_parameter, 1);
     assert_int_equal(metadata->auth_basic, 1);
@@ -115,12 +117,14 @@ static void test_algorithms_are_those_of_both(void **state)
 static void test_optional_members(void **state)
 {
     kc_metadata *metadata = believed("{\"userinfo_endpoint\": {}, \"end_session_endpoint\": null, "
+                                     "\"revocation_endpoint\": null, "
                                      "\"token_endpoint_auth_methods_supported\": {}, "
                                      "\"authorization_response_iss_parameter_supported\": {}}",
                                      *state);
 
     assert_null(metadata->userinfo_endpoint);
     assert_null(metadata->end_session_endpoint);
+    assert_null(metadata->revocation_endpoint);
     assert_int_equal(metadata->iss_parameter, 0);
     assert_int_equal(metadata->auth_basic, 1);
     assert_int_equal(metadata->auth_post, 0);
@@ -167,6 +171,8 @@ static void test_endpoints(void **state)
     refused("KC0225", "{\"jwks_uri\": {}}", *state);
     refused("KC0224", "{\"token_endpoint\": 5}", *state);
     refused("KC0224", "{\"end_session_endpoint\": \"\"}", *state);
+    refused("KC0224", "{\"revocation_endpoint\": 1}", *state);
+    refused("KC0227", "{\"revocation_endpoint\": \"http://sso.example.org/revoke\"}", *state);
     refused("KC0226", "{\"token_endpoint\": \"/token\"}", *state);
     refused("KC0226", "{\"jwks_uri\": \"file:///etc/passwd\"}", *state);
     refused("KC0226", "{\"authorization_endpoint\": \"javascript:alert(1)\"}", *state);
@@ -198,6 +204,7 @@ static void test_internal_origin(void **state)
     assert_string_equal(metadata->token_endpoint, "http://127.0.0.1:8080/realms/demo/token");
     assert_string_equal(metadata->jwks_uri, "http://127.0.0.1:8080/realms/demo/certs");
     assert_string_equal(metadata->userinfo_endpoint, "http://127.0.0.1:8080/realms/demo/userinfo");
+    assert_string_equal(metadata->revocation_endpoint, "http://127.0.0.1:8080/realms/demo/revoke");
     assert_int_equal(kc_metadata_parse(&metadata, document, strlen(document), ISSUER,
                                        "http://keycloak:8080", 0, *state, &err),
                      APR_EGENERAL);
