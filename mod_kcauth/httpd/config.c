@@ -156,6 +156,12 @@ static int check_server(const server_rec *s, const kc_server_conf *conf, apr_poo
                         "KCAuthInternalURL is neither https nor loopback; use https, or "
                         "KCAuthInsecureHTTP on where the network between is trusted");
     }
+    if (conf->session == KC_SESSION_SERVER && !kc_store_is_loaded(pool)) {
+        return complain(
+            s, conf->defined_at, "KC0106",
+            "KCAuthSession server needs a store; load mod_socache_shmcb, or name another "
+            "one by KCAuthSessionStore");
+    }
     if (conf->cookie_samesite && !strcmp(conf->cookie_samesite, "None") && conf->base_url &&
         strncmp(conf->base_url, "https:", 6)) {
         return complain(s, conf->defined_at, "KC0105",

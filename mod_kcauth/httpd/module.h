@@ -151,6 +151,8 @@ kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t 
 const char *kc_store_configure(cmd_parms *cmd, const char *arg);
 
 void kc_store_pre_config(apr_pool_t *pconf);
+/** Whether a store could be opened: one is configured, or the default's module is there. */
+int kc_store_is_loaded(apr_pool_t *pool);
 /** Opens the store, or keeps the one of before a restart. `needed`: also without the directive. */
 apr_status_t kc_store_open(int needed, server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp);
 void kc_store_child_init(server_rec *s, apr_pool_t *pchild);

@@ -76,6 +76,11 @@ const char *kc_store_configure(cmd_parms *cmd, const char *arg)
     return NULL;
 }
 
+int kc_store_is_loaded(apr_pool_t *pool)
+{
+    return configured || look_up(pool, "shmcb");
+}
+
 /* --- start -------------------------------------------------------------------------------------------------- */
 
 static const char *default_spec(apr_pool_t *pool)
@@ -120,10 +125,7 @@ apr_status_t kc_store_open(int needed, server_rec *s, apr_pool_t *pconf, apr_poo
     }
     provider = look_up(ptemp, spec);
     if (!provider) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
-                     "KC0172: KCAuthSession server needs a store; load mod_socache_shmcb, or name "
-                     "another one by KCAuthSessionStore");
-        return APR_EGENERAL;
+        return APR_ENOTIMPL; /* kc_check_config() has seen to it */
     }
     if (!before) {
         before = ap_retained_data_create(KEPT, sizeof(*before));
