@@ -42,11 +42,14 @@ static void register_hooks(apr_pool_t *pool)
     kc_identity_register(pool);
 }
 
+/* clang-format off */
 module kcauth_module = {
-    STANDARD20_MODULE_STUFF, kc_dir_conf_create, /* per-directory configuration */
-    kc_dir_conf_merge,                           /* merged with that of the parent directory */
-    kc_server_conf_create,                       /* per-server configuration */
-    kc_server_conf_merge,                        /* merged with that of the main server */
-    kc_directives,                               /* the command table */
-    register_hooks,          0,
+    STANDARD20_MODULE_STUFF,
+    kc_dir_conf_create,    /* per-directory configuration */
+    kc_dir_conf_merge,     /* merged with that of the parent directory */
+    kc_server_conf_create, /* per-server configuration */
+    kc_server_conf_merge,  /* merged with that of the main server */
+    kc_directives,         /* the command table */
+    register_hooks,
+    0,
 };

@@ -7,8 +7,9 @@
 #include "httpd/module.h"
 
 /*
- * The cookies of a login belong to one host, so it starts under the site's own name. With a name that was configured a proxy may
- * stand before us and the name that we see may never be that one: the login endpoint is then asked directly, which asks no more.
+ * The cookies of a login belong to one host, so it starts under the site's own name. With a name
+ * that was configured a proxy may stand before us and the name that we see may never be that one:
+ * the login endpoint is then asked directly, which asks no more.
  */
 static int to_canonical(request_rec *r, const kc_site *site)
 {
@@ -36,8 +37,9 @@ static int challenge(request_rec *r, const kc_site *site)
 }
 
 /*
- * Our endpoints are open to everyone. On pages of ours a session that is due is renewed, and the environment is filled before any
- * Require line is read: mod_authz_core asks `Require expr` before it asks who it is.
+ * Our endpoints are open to everyone. On pages of ours a session that is due is renewed, and the
+ * environment is filled before any Require line is read: mod_authz_core asks `Require expr` before
+ * it asks who it is.
  */
 int kc_access(request_rec *r)
 {

@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * The way back from Keycloak: state, code, tokens, session. What can be healed is: a person who is logged in already goes on to
- * the page, a login that went stale starts again. Only the rest becomes an error page.
+ * The way back from Keycloak: state, code, tokens, session. What can be healed is: a person who is
+ * logged in already goes on to the page, a login that went stale starts again. Only the rest
+ * becomes an error page.
  */
 
 #include <apr_strings.h>
@@ -20,7 +21,7 @@ typedef struct callback {
     int spent;             /* the state was used, or is too old */
 } callback;
 
-/* --- the state ------------------------------------------------------------------------------------- */
+/* --- the state -------------------------------------------------------------------------------- */
 
 /* The state parameter is a slot's digit and the id that lies in the slot's cookie. */
 static int slot_of(const char *state, unsigned *slot)
@@ -71,7 +72,7 @@ static void find_state(request_rec *r, const kc_site *site, callback *back)
     back->spent = rv == APR_TIMEUP || !kc_once_use(site->once, state->id);
 }
 
-/* --- healing ------------------------------------------------------------------------------------------ */
+/* --- healing ---------------------------------------------------------------------------------- */
 
 /* On to the page, where someone is logged in already. */
 static int go_on(request_rec *r, const callback *back)
@@ -94,7 +95,7 @@ static int refuse(request_rec *r, const callback *back, const kc_error *err)
     return kc_session_of(r) ? go_on(r, back) : kc_refuse(r, err, back->target);
 }
 
-/* --- the login ------------------------------------------------------------------------------------------- */
+/* --- the login -------------------------------------------------------------------------------- */
 
 static int is_older_than_lifetime(const kc_login_state *state)
 {
@@ -156,13 +157,15 @@ static apr_status_t finish(request_rec *r, const kc_site *site, const callback *
     return rv;
 }
 
-/* A cut exchange is not sent again, since a code used twice ends what its first use began; a new login is silent. */
+/* A cut exchange is not sent again, since a code used twice ends what its first use began; a new
+ * login is silent. */
 static int was_cut(const kc_error *err)
 {
     return err->fault == KC_FAULT_AWAY && err->id && !strcmp(err->id, KC_HTTP_CUT);
 }
 
-/* A renewal without a page was refused: Keycloak's session is over, and so is ours. The person logs in again, to the same page. */
+/* A renewal without a page was refused: Keycloak's session is over, and so is ours. The person logs
+ * in again, to the same page. */
 static int silence_refused(request_rec *r, const callback *back, const kc_error *err)
 {
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "%s: %s; the session ends, a login begins", err->id,

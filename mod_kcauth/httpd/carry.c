@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * How a session travels: the sealed record and tokens lie in cookies, or in the store under a random name that is all the
- * cookie holds. The store is asked by a hash of that name, so who reads the store cannot make a cookie.
+ * How a session travels: the sealed record and tokens lie in cookies, or in the store under a
+ * random name that is all the cookie holds. The store is asked by a hash of that name, so who reads
+ * the store cannot make a cookie.
  */
 
 #include <apr_strings.h>
@@ -33,7 +34,7 @@ static const kc_cookie *refresh_cookie(request_rec *r, const kc_site *site)
     return &site->refresh_cookies[kc_request_is_https(r, site)];
 }
 
-/* --- names in the store ---------------------------------------------------------------------------- */
+/* --- names in the store ----------------------------------------------------------------------- */
 
 static const char *entry(request_rec *r, const char *kind, const char *id)
 {
@@ -59,7 +60,7 @@ static const char **id_of(request_rec *r)
     return &kc_request_of(kc_request_initial(r))->session_id;
 }
 
-/* --- in ----------------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 const char *kc_carry_cookie(request_rec *r, const kc_site *site, apr_size_t *len)
 {
@@ -146,7 +147,7 @@ const char *kc_carried_refresh_token(request_rec *r, const kc_site *site)
     return text ? unsealed(r, site->refresh_tokens, text, len) : NULL;
 }
 
-/* --- out ------------------------------------------------------------------------------------------------ */
+/* --- out -------------------------------------------------------------------------------------- */
 
 apr_status_t kc_carry_record(request_rec *r, const kc_site *site, const char *text,
                              apr_int64_t expires)

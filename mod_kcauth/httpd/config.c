@@ -52,7 +52,8 @@ void *kc_server_conf_merge(apr_pool_t *pool, void *basev, void *addv)
     const kc_server_conf *base = basev, *add = addv;
     kc_server_conf *conf = apr_pcalloc(pool, sizeof(*conf));
 
-    /* The realm's parts belong together: a virtual host with a realm of its own takes none of the other's. */
+    /* The realm's parts belong together: a virtual host with a realm of its own takes none of the
+     * other's. */
     int own_realm = add->discovery_url != NULL;
 
     conf->discovery_url = text_of(base->discovery_url, add->discovery_url);
@@ -110,7 +111,7 @@ void *kc_dir_conf_merge(apr_pool_t *pool, void *basev, void *addv)
     return conf;
 }
 
-/* --- checks that need a whole server ------------------------------------------------------------- */
+/* --- checks that need a whole server ---------------------------------------------------------- */
 
 static int complain(const server_rec *s, const char *where, const char *id, const char *what)
 {

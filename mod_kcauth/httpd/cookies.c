@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * Cookies in and out. A value that is too big for one cookie is split over several: the first part begins with the number of parts
- * and a '.', which is in no base64url text; the others are called NAME_2 and so on.
+ * Cookies in and out. A value that is too big for one cookie is split over several: the first part
+ * begins with the number of parts and a '.', which is in no base64url text; the others are called
+ * NAME_2 and so on.
  */
 
 #include <apr_strings.h>
@@ -33,7 +34,7 @@ static const char *header_of(request_rec *r)
     return request->cookies ? request->cookies : apr_table_get(r->headers_in, "Cookie");
 }
 
-/* --- in ------------------------------------------------------------------------------------------------ */
+/* --- in --------------------------------------------------------------------------------------- */
 
 /* One walk over name=value pairs (RFC 6265 section 5.4). Returns 0 at the end. */
 static int next_pair(const char **at, const char **name, apr_size_t *name_len, const char **value,
@@ -111,7 +112,7 @@ const char *kc_cookie_get(request_rec *r, const kc_cookie *cookie, apr_size_t *l
     return join(r, cookie, header, (unsigned)(*value - '0'), value + 2, len);
 }
 
-/* --- out ------------------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 static void send_part(request_rec *r, const kc_cookie *cookie, unsigned part, const char *value,
                       const char *age)
@@ -175,7 +176,7 @@ void kc_cookie_clear(request_rec *r, const kc_cookie *cookie)
     clear_from(r, cookie, 2);
 }
 
-/* --- hidden from backends ------------------------------------------------------------------------------------ */
+/* --- hidden from backends --------------------------------------------------------------------- */
 
 static int has_prefix(const char **name, apr_size_t *len, const char *prefix)
 {

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* The command table, and what each directive accepts. docs/directives.md describes them one by one. */
+/* The command table, and what each directive accepts. docs/directives.md describes them one by one.
+ */
 
 #include <stddef.h>
 
@@ -18,7 +19,7 @@ static const char *wrong(cmd_parms *cmd, const char *id, const char *what)
     return apr_psprintf(cmd->pool, "%s: %s: %s", id, cmd->cmd->name, what);
 }
 
-/* --- the realm ------------------------------------------------------------------------------------ */
+/* --- the realm -------------------------------------------------------------------------------- */
 
 static const char *remember_place(cmd_parms *cmd)
 {
@@ -104,7 +105,7 @@ static const char *set_base_url(cmd_parms *cmd, void *dir, const char *arg)
     return origin_of(cmd, arg, &kc_server_conf_of(cmd->server)->base_url);
 }
 
-/* --- paths and words --------------------------------------------------------------------------------- */
+/* --- paths and words -------------------------------------------------------------------------- */
 
 static const char *set_path(cmd_parms *cmd, void *dir, const char *arg)
 {
@@ -195,7 +196,7 @@ static const char *set_ca_file(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
-/* --- one of a few words --------------------------------------------------------------------------------- */
+/* --- one of a few words ----------------------------------------------------------------------- */
 
 typedef struct word {
     const char *name;
@@ -297,7 +298,8 @@ static const char *set_export(cmd_parms *cmd, void *dirv, const char *arg)
         return wrong(cmd, "KC0126", "takes env, headers, both or off");
     }
     if (dir->export & KC_EXPORT_HEADERS) {
-        /* A server that exports headers strips them from all its requests, which a file read that late cannot ask for. */
+        /* A server that exports headers strips them from all its requests, which a file read that
+         * late cannot ask for. */
         if (ap_check_cmd_context(cmd, NOT_IN_HTACCESS)) {
             return wrong(cmd, "KC0127",
                          "headers are for the server's configuration, not .htaccess");
@@ -307,7 +309,7 @@ static const char *set_export(cmd_parms *cmd, void *dirv, const char *arg)
     return NULL;
 }
 
-/* --- numbers and switches ---------------------------------------------------------------------------------- */
+/* --- numbers and switches --------------------------------------------------------------------- */
 
 static const char *set_seconds(cmd_parms *cmd, void *dir, const char *arg)
 {
@@ -346,7 +348,7 @@ static const char *set_insecure_http(cmd_parms *cmd, void *dir, int on)
     return NULL;
 }
 
-/* --- scope, keys, roles ---------------------------------------------------------------------------------------- */
+/* --- scope, keys, roles ----------------------------------------------------------------------- */
 
 static int is_scope(const char *text)
 {
@@ -445,7 +447,7 @@ static const char *add_kept_role(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------ */
+/* --- the table -------------------------------------------------------------------------------- */
 
 #define FIELD(name)     ((void *)offsetof(kc_server_conf, name))
 #define DIR_FIELD(name) ((void *)offsetof(kc_dir_conf, name))

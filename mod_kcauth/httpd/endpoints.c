@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* Our own URLs below KCAuthPath: found first, mapped to nothing, open to everyone, answered by us. */
+/* Our own URLs below KCAuthPath: found first, mapped to nothing, open to everyone, answered by us.
+ */
 
 #include "httpd/module.h"
 

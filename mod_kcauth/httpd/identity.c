@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* What the application sees: who it is, in the environment or in headers, and nothing that a client made up. */
+/* What the application sees: who it is, in the environment or in headers, and nothing that a client
+ * made up. */
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -26,9 +27,10 @@ static const export_name EXPIRES = {"KC_EXPIRES", "KC-Expires"};
 
 static ap_filter_rec_t *caching_filter;
 
-/* --- nothing made up --------------------------------------------------------------------------------- */
+/* --- nothing made up -------------------------------------------------------------------------- */
 
-/* Whether CGI, or whatever folds as it does, could read this header as one of ours: KC- with any sign for the dash. */
+/* Whether CGI, or whatever folds as it does, could read this header as one of ours: KC- with any
+ * sign for the dash. */
 static int folds_to_ours(const char *name)
 {
     return (name[0] == 'K' || name[0] == 'k') && (name[1] == 'C' || name[1] == 'c') && name[2] &&
@@ -56,7 +58,7 @@ int kc_strip_spoofed(request_rec *r)
     return DECLINED;
 }
 
-/* --- the session, told ---------------------------------------------------------------------------------- */
+/* --- the session, told ------------------------------------------------------------------------ */
 
 /* Names joined by commas; a comma or percent sign inside a name is percent-encoded. */
 static const char *joined(apr_pool_t *pool, const kc_names *names)
@@ -157,9 +159,10 @@ void kc_identity_export(request_rec *r, const kc_session *session)
     tell_time(r, how, &EXPIRES, session->expires);
 }
 
-/* --- caches -------------------------------------------------------------------------------------------------- */
+/* --- caches ----------------------------------------------------------------------------------- */
 
-/* What depends on who asks is not for shared caches, unless the page itself said how it may be cached. */
+/* What depends on who asks is not for shared caches, unless the page itself said how it may be
+ * cached. */
 static void mark_private(request_rec *r)
 {
     if (r->user && !apr_table_get(r->headers_out, "Cache-Control")) {
@@ -183,7 +186,7 @@ void kc_identity_register(apr_pool_t *pool)
         ap_register_output_filter("KCAUTH_CACHING", mark_proxied, NULL, AP_FTYPE_CONTENT_SET);
 }
 
-/* --- fixups ----------------------------------------------------------------------------------------------------- */
+/* --- fixups ----------------------------------------------------------------------------------- */
 
 static void see_person(request_rec *r)
 {

@@ -12,7 +12,8 @@ enum { STATE_BYTES = 16, VERIFIER_BYTES = 32 };
 kc_cookie kc_login_cookie(request_rec *r, const kc_site *site, unsigned slot)
 {
     int https = kc_request_is_https(r, site);
-    /* form_post comes back as a POST from another site, with which browsers send SameSite=None alone. */
+    /* form_post comes back as a POST from another site, with which browsers send SameSite=None
+     * alone. */
     int foreign = *site->conf->response_mode && https;
     kc_cookie cookie = kc_cookie_named(
         r->pool, apr_psprintf(r->pool, "%s_state_%u", site->conf->cookie_name, slot),
@@ -22,18 +23,10 @@ kc_cookie kc_login_cookie(request_rec *r, const kc_site *site, unsigned slot)
     return cookie;
 }
 
-const char *kc_login_url(request_rec *r, const kc_site *site, const char *target)
-{
-    kc_form form;
-
-    kc_form_init(&form, r->pool);
-    kc_form_add(&form, "next", target);
-    return kc_form_url(&form, apr_pstrcat(r->pool, site->conf->path, "/login", NULL));
-}
-
 /*
- * Sixteen logins at once are enough for one browser, and bound what it can hold. Its other state cookies are not visible here (they
- * belong to the callback's path), so slots are taken in turn, over all children: tabs opened one after the other do not meet.
+ * Sixteen logins at once are enough for one browser, and bound what it can hold. Its other state
+ * cookies are not visible here (they belong to the callback's path), so slots are taken in turn,
+ * over all children: tabs opened one after the other do not meet.
  */
 static apr_status_t make_state(request_rec *r, const kc_site *site, kc_login_state *state,
                                unsigned *slot)
@@ -59,7 +52,8 @@ static apr_status_t keep_state(request_rec *r, const kc_site *site, kc_login_sta
     return text ? kc_cookie_set(r, &cookie, text, strlen(text)) : APR_EGENERAL;
 }
 
-/* Keycloak gives roles by a scope of that name; a provider that lists its scopes without it would refuse it. */
+/* Keycloak gives roles by a scope of that name; a provider that lists its scopes without it would
+ * refuse it. */
 static const char *scope_of(request_rec *r, const kc_site *site, const kc_metadata *metadata)
 {
     const kc_dir_conf *dir = kc_dir_conf_of(r);

@@ -13,7 +13,8 @@ static const char *after_logout(request_rec *r, const kc_site *site)
     return *url == '/' ? apr_pstrcat(r->pool, kc_request_origin(r, site), url, NULL) : url;
 }
 
-/* Without a logout at the provider its tokens are revoked by name, where the refresh token is at hand. */
+/* Without a logout at the provider its tokens are revoked by name, where the refresh token is at
+ * hand. */
 static void revoke_tokens(request_rec *r, const kc_site *site, const kc_provider_view *view,
                           const kc_client *client, apr_time_t deadline)
 {
@@ -28,7 +29,8 @@ static void revoke_tokens(request_rec *r, const kc_site *site, const kc_provider
     }
 }
 
-/* Keycloak's page that ends single sign-on, or NULL: the session then ends here alone, and the log says why. */
+/* Keycloak's page that ends single sign-on, or NULL: the session then ends here alone, and the log
+ * says why. */
 static const char *end_session_url(request_rec *r, const kc_site *site, const char *id_token)
 {
     apr_time_t deadline = apr_time_now() + apr_time_from_sec(site->conf->timeout);
@@ -63,8 +65,8 @@ static int leave(request_rec *r, const char *url)
 }
 
 /*
- * A link on a foreign page must not log a person out: without the hint Keycloak asks them first. When they confirm, Keycloak's notice
- * ends the session here, or the next renewal does.
+ * A link on a foreign page must not log a person out: without the hint Keycloak asks them first.
+ * When they confirm, Keycloak's notice ends the session here, or the next renewal does.
  */
 static int ask_first(request_rec *r, const kc_site *site)
 {

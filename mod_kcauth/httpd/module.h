@@ -1,16 +1,22 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * httpd: everything that knows request_rec or server_rec. The files, in the order a request meets them:
- *   directives.c  the command table           config.c    records of configuration, merged and checked
- *   secret.c      where secrets come from     state.c     the key that is made on first start
- *   site.c        start-up: a server's site   request.c   what a request is asked about itself
- *   endpoints.c   our own URLs                cookies.c   cookies in and out
- *   sessions.c    cookie to session and back  authn.c     session -> r->user, or a challenge
- *   authz.c       the kc-* providers          identity.c  what the application sees
- *   login.c       to Keycloak                 callback.c  and back
- *   logout.c      the end                     pages.c     every refusal, for the person and for the log
- *   watchdog.c    what runs in the background
+ * httpd: everything that knows request_rec or server_rec. The files, in the order a request meets
+ * them:
+ *
+ *   directives.c  the command table            config.c    configuration, merged and checked
+ *   secret.c      where secrets come from      state.c     what must outlive a restart
+ *   site.c        start-up: a server's site    watchdog.c  what runs in the background
+ *   request.c     what a request is asked      endpoints.c our own URLs
+ *   cookies.c     cookies in and out           store.c     httpd's small object caches
+ *   carry.c       how a session travels        sessions.c  cookie to session and back
+ *   authn.c       session to r->user, or a     authz.c     the kc-* providers behind Require
+ *                 challenge                    denial.c    the log of a denial
+ *   identity.c    what the application sees    renew.c     fresh roles
+ *   login.c       to Keycloak                  callback.c  and back
+ *   logout.c      the end                      notices.c   what Keycloak tells
+ *   revoke.c      what was ended               about.c     the session endpoint
+ *   pages.c       every refusal: page and log
  */
 #ifndef KC_HTTPD_MODULE_H
 #define KC_HTTPD_MODULE_H
@@ -34,7 +40,7 @@ APLOG_USE_MODULE(kcauth);
 
 #define KC_AUTH_TYPE "Keycloak"
 
-/* --- configuration (directives.c, config.c) ---------------------------------------------------- */
+/* --- configuration (directives.c, config.c) --------------------------------------------------- */
 
 /** A role or group that a Require line, or KCAuthKeepRoles, names. */
 typedef enum kc_role_kind {
@@ -123,25 +129,28 @@ kc_dir_conf *kc_dir_conf_of(const request_rec *r);
 int kc_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
 /**
- * Reads a secret: the value itself, file:PATH (one newline at the end is dropped), env:NAME or exec:COMMAND (its first line).
+ * Reads a secret: the value itself, file:PATH (one newline at the end is dropped), env:NAME or
+ * exec:COMMAND (its first line).
  * @return NULL, or what is wrong, for the error message of the directive
  */
 const char *kc_secret_load(apr_pool_t *pool, const char *spec, const char **secret);
 
-/** Reads the keycloak.json of Keycloak's console into the server's directives. NULL, or what is wrong. */
+/** Reads the keycloak.json of Keycloak's console into the server's directives. NULL, or what is
+ * wrong. */
 const char *kc_keycloak_json_load(apr_pool_t *pool, const char *path, kc_server_conf *conf);
 
 /**
- * The key that seals sessions when none is configured: read from the state folder, made there on the first start, mode 0600.
- * Failures are in the error log.
+ * The key that seals sessions when none is configured: read from the state folder, made there on
+ * the first start, mode 0600. Failures are in the error log.
  */
 apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, apr_pool_t *pool,
                           apr_pool_t *ptemp);
 
-/* --- the state folder (state.c) and the store (store.c) --- */
+/* --- the state folder (state.c) and the store (store.c) --------------------------------------- */
 
 /**
- * The table of revocations, in a file of the state folder that is mapped and shared by all children, generations and restarts.
+ * The table of revocations, in a file of the state folder that is mapped and shared by all
+ * children, generations and restarts.
  * @return NULL after a line in the error log
  */
 kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t horizon,
@@ -161,7 +170,8 @@ int kc_store_is_shared(void);
 
 /**
  * Reads an entry as a NUL-terminated text of the pool.
- * @return APR_SUCCESS; APR_NOTFOUND; anything else: the store is away (said in the log once a minute)
+ * @return APR_SUCCESS; APR_NOTFOUND; anything else: the store is away (said in the log once a
+ * minute)
  */
 KC_WARN_UNUSED apr_status_t kc_store_get(server_rec *s, const char *name, char **text,
                                          apr_pool_t *pool);
@@ -169,7 +179,7 @@ KC_WARN_UNUSED apr_status_t kc_store_put(server_rec *s, const char *name, const 
                                          apr_time_t expires, apr_pool_t *pool);
 void kc_store_remove(server_rec *s, const char *name, apr_pool_t *pool);
 
-/* --- cookies (cookies.c) -------------------------------------------------------------------------------- */
+/* --- cookies (cookies.c) ---------------------------------------------------------------------- */
 
 enum { KC_COOKIE_PARTS = 8, KC_COOKIE_PART = 3800 };
 
@@ -183,15 +193,17 @@ typedef struct kc_cookie {
 } kc_cookie;
 
 /**
- * On https a cookie for "/" is __Host- and another one __Secure- (RFC 6265bis): a neighbour, or plain http, cannot plant it.
+ * On https a cookie for "/" is __Host- and another one __Secure- (RFC 6265bis): a neighbour, or
+ * plain http, cannot plant it.
  * @param name  the configured name and what follows it
  */
 kc_cookie kc_cookie_named(apr_pool_t *pool, const char *name, const char *path,
                           const char *samesite, int https);
 
-/* --- a server's site (site.c, watchdog.c) ---------------------------------------------------------- */
+/* --- a server's site (site.c, watchdog.c) ----------------------------------------------------- */
 
-/** What a server with a client at Keycloak works with. Made once at start-up, read only after child_init. */
+/** What a server with a client at Keycloak works with. Made once at start-up, read only after
+ * child_init. */
 typedef struct kc_site {
     const kc_server_conf *conf;
     const char *callback_path;
@@ -223,13 +235,12 @@ kc_site *kc_site_of(const server_rec *s);
 int kc_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 void kc_child_init(apr_pool_t *pchild, server_rec *s);
 
-/** Registers the background fetch of metadata and keys, where httpd has mod_watchdog. */
-apr_status_t kc_watchdog_register(apr_pool_t *pconf, server_rec *s);
+/** Has `each_second` called in the background, in one child at a time, where httpd has
+ * mod_watchdog. */
+apr_status_t kc_watchdog_register(apr_pool_t *pconf, server_rec *s,
+                                  void (*each_second)(server_rec *s, apr_pool_t *pool));
 
-/** For the watchdog: fetches what this child's providers lack or hold for over an hour, and hears what other servers revoked. */
-void kc_sites_refresh(server_rec *s, apr_pool_t *pool);
-
-/* --- a request (request.c) --------------------------------------------------------------------------- */
+/* --- a request (request.c) -------------------------------------------------------------------- */
 
 typedef struct kc_endpoint kc_endpoint;
 
@@ -244,7 +255,11 @@ typedef struct kc_page {
     int json;                 /**< a script asked: the body is JSON */
 } kc_page;
 
-typedef struct kc_requirement kc_requirement;
+/** A Require line as parsed: any of its roles is enough. */
+typedef struct kc_requirement {
+    const char *line;          /**< as in the configuration */
+    apr_array_header_t *roles; /**< of kc_role */
+} kc_requirement;
 
 /** What we know of one request_rec. */
 typedef struct kc_request {
@@ -284,21 +299,27 @@ int kc_request_is_navigation(request_rec *r);
 /** Path and query of the initial request, as a target to come back to after login. */
 const char *kc_request_target(request_rec *r);
 
+/** The local URL that starts a login for a target. */
+const char *kc_login_url(request_rec *r, const kc_site *site, const char *target);
+
 /** Whether `AuthType Keycloak` is in force here. */
 int kc_request_is_ours(request_rec *r);
 
 /** Reads a body of at most 64 KiB, NUL-terminated. APR_EINVAL for a bigger or broken one. */
 apr_status_t kc_request_body(request_rec *r, char **body, apr_size_t *len);
 
-/** Reads a query or an urlencoded body of at most 64 KiB. APR_EINVAL for what cannot be read as parameters. */
+/** Reads a query or an urlencoded body of at most 64 KiB. APR_EINVAL for what cannot be read as
+ * parameters. */
 apr_status_t kc_request_parameters(request_rec *r, apr_table_t **out);
 
-/** Answers with a redirect that no cache keeps. `status` is HTTP_MOVED_TEMPORARILY or HTTP_SEE_OTHER. */
+/** Answers with a redirect that no cache keeps. `status` is HTTP_MOVED_TEMPORARILY or
+ * HTTP_SEE_OTHER. */
 int kc_redirect(request_rec *r, int status, const char *location);
 
-/* --- cookies in and out (cookies.c) ------------------------------------------------------------ */
+/* --- cookies in and out (cookies.c) ----------------------------------------------------------- */
 
-/** The value of one cookie of the request as length-bounded text, parts joined; NULL when absent or over the bounds. */
+/** The value of one cookie of the request as length-bounded text, parts joined; NULL when absent or
+ * over the bounds. */
 const char *kc_cookie_get(request_rec *r, const kc_cookie *cookie, apr_size_t *len);
 
 /**
@@ -314,11 +335,11 @@ void kc_cookie_clear(request_rec *r, const kc_cookie *cookie);
 /** Takes all cookies of this site out of what a backend will see. */
 void kc_cookies_hide(request_rec *r, const kc_site *site);
 
-/* --- sessions (sessions.c, carry.c, renew.c, revoke.c) ------------------------------------------- */
+/* --- sessions (sessions.c, carry.c, renew.c, revoke.c) ---------------------------------------- */
 
 /**
- * The session of this request, or NULL: no cookie, a forged one, one that is over or revoked, or (kc_request.away) a store that does
- * not answer. Looked up once.
+ * The session of this request, or NULL: no cookie, a forged one, one that is over or revoked, or
+ * (kc_request.away) a store that does not answer. Looked up once.
  */
 kc_session *kc_session_of(request_rec *r);
 
@@ -327,8 +348,10 @@ apr_status_t kc_session_start(request_rec *r, const kc_identity *identity, const
                               kc_error *err);
 
 /**
- * Replaces what the session knows by what Keycloak says now; what it is stays: its beginning, its end, its name.
- * @param packed  receives what others may take over (kc_session_adopt); "" where they find it in the store
+ * Replaces what the session knows by what Keycloak says now; what it is stays: its beginning, its
+ * end, its name.
+ * @param packed  receives what others may take over (kc_session_adopt); "" where they find it in
+ * the store
  */
 apr_status_t kc_session_renew(request_rec *r, const kc_identity *identity, const kc_tokens *tokens,
                               const char **packed, kc_error *err);
@@ -355,20 +378,23 @@ typedef struct kc_carriage {
     const char *refresh_token; /**< or "" */
 } kc_carriage;
 
-/** The session's cookie: the sealed record, or its name in the store. NULL: none, or none of ours. */
+/** The session's cookie: the sealed record, or its name in the store. NULL: none, or none of ours.
+ */
 const char *kc_carry_cookie(request_rec *r, const kc_site *site, apr_size_t *len);
 
 /** Notes the cookie as the session's name, where sessions lie in the store. */
 void kc_carry_name(request_rec *r, const kc_site *site, const char *cookie, apr_size_t len);
 
 /**
- * From the cookie to the sealed record, which replaces it in *text: asks the store where the record lies there.
+ * From the cookie to the sealed record, which replaces it in *text: asks the store where the record
+ * lies there.
  * @return APR_SUCCESS; APR_NOTFOUND; else the store is away
  */
 KC_WARN_UNUSED apr_status_t kc_carry_in(request_rec *r, const kc_site *site, const char **text,
                                         apr_size_t *len);
 
-/** Sends a record out under the session's present name (store) or in its cookies. APR_ENOSPC: too big. */
+/** Sends a record out under the session's present name (store) or in its cookies. APR_ENOSPC: too
+ * big. */
 KC_WARN_UNUSED apr_status_t kc_carry_record(request_rec *r, const kc_site *site, const char *text,
                                             apr_int64_t expires);
 
@@ -382,15 +408,17 @@ KC_WARN_UNUSED apr_status_t kc_carry_new(request_rec *r, const kc_site *site);
 /** Removes cookies and entries. */
 void kc_carry_end(request_rec *r, const kc_site *site);
 
-/** The ID token that came with the session, or NULL. With cookies only the logout endpoint is sent it. */
+/** The ID token that came with the session, or NULL. With cookies only the logout endpoint is sent
+ * it. */
 const char *kc_carried_id_token(request_rec *r, const kc_site *site);
 
 /** The refresh token, or NULL. With cookies only the renew endpoint is sent it. */
 const char *kc_carried_refresh_token(request_rec *r, const kc_site *site);
 
 /**
- * Has a session that is due renewed before a page of ours is shown: in place where it lies in the store, else by a detour over the renew
- * endpoint. The session may be another one afterwards, or none.
+ * Has a session that is due renewed before a page of ours is shown: in place where it lies in the
+ * store, else by a detour over the renew endpoint. The session may be another one afterwards, or
+ * none.
  * @return OK to go on, or the status of a redirect or refusal
  */
 int kc_renew(request_rec *r);
@@ -402,7 +430,7 @@ void kc_site_revoke(server_rec *s, const kc_site *site, kc_revoked_kind kind, co
 /** For the watchdog: takes over what other servers revoked. */
 void kc_revocations_exchange(server_rec *s, kc_revocations *table, apr_pool_t *pool);
 
-/* --- hooks, in the order a request meets them --------------------------------------------------------------- */
+/* --- hooks, in the order a request meets them ------------------------------------------------- */
 
 int kc_strip_spoofed(request_rec *r);                            /* post_read_request: identity.c */
 int kc_endpoint_translate(request_rec *r);                       /* translate_name: endpoints.c */
@@ -414,13 +442,13 @@ int kc_fixups_proxied(request_rec *r);                           /* fixups, last
 int kc_endpoint_handler(request_rec *r);                         /* handler: endpoints.c */
 int kc_note_auth_failure(request_rec *r, const char *auth_type); /* note_auth_failure: authn.c */
 void kc_page_insert(request_rec *r);                             /* insert_error_filter: pages.c */
-int kc_log_denial(request_rec *r);                               /* log_transaction: authz.c */
+int kc_log_denial(request_rec *r);                               /* log_transaction: denial.c */
 
 void kc_authz_register(apr_pool_t *pool);    /* the providers behind Require: authz.c */
 void kc_pages_register(apr_pool_t *pool);    /* the filter that names JSON: pages.c */
 void kc_identity_register(apr_pool_t *pool); /* the filter for proxied pages' caching: identity.c */
 
-/* --- the endpoints (login.c, callback.c, logout.c) ------------------------------------------------------------ */
+/* --- the endpoints (login.c, callback.c, logout.c) -------------------------------------------- */
 
 int kc_login_handler(request_rec *r);
 int kc_callback_handler(request_rec *r);
@@ -431,27 +459,26 @@ int kc_backchannel_logout_handler(request_rec *r);  /* notices.c */
 int kc_frontchannel_logout_handler(request_rec *r); /* notices.c */
 int kc_admin_action_handler(request_rec *r);        /* notices.c */
 
-/** Sends the browser to Keycloak, to come back to `target`. `attempt` counts the tries at one login. Returns a handler's status. */
+/** Sends the browser to Keycloak, to come back to `target`. `attempt` counts the tries at one
+ * login. Returns a handler's status. */
 int kc_login_start(request_rec *r, const char *target, unsigned attempt);
 
 /** The same without a page (prompt=none), for a session that has no refresh token. */
 int kc_login_start_silent(request_rec *r, const char *target);
 
-/** The local URL that starts a login for a target. */
-const char *kc_login_url(request_rec *r, const kc_site *site, const char *target);
-
 /** A cookie of a login under way, by its slot. */
 kc_cookie kc_login_cookie(request_rec *r, const kc_site *site, unsigned slot);
 
-/* --- what the application sees (identity.c) -------------------------------------------------------------------- */
+/* --- what the application sees (identity.c) --------------------------------------------------- */
 
 /** Fills environment and headers of this request from the session. */
 void kc_identity_export(request_rec *r, const kc_session *session);
 
-/* --- refusals (pages.c, authz.c) --------------------------------------------------------------------------------- */
+/* --- refusals (pages.c, denial.c) ------------------------------------------------------------- */
 
 /**
- * Refuses with a page: logs the failure with a reference, and prepares what is shown unless an ErrorDocument is set.
+ * Refuses with a page: logs the failure with a reference, and prepares what is shown unless an
+ * ErrorDocument is set.
  * @param target  where "try again" leads after a login; NULL for the home page
  * @return the HTTP status that belongs to err->fault, to be returned from a hook or handler
  */

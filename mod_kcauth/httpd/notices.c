@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * What Keycloak tells: back-channel logout, front-channel logout, and the admin actions of its own protocol (k_logout and so on).
- * A notice is believed for its signature alone; it needs no cookie. Each is used once.
+ * What Keycloak tells: back-channel logout, front-channel logout, and the admin actions of its own
+ * protocol (k_logout and so on). A notice is believed for its signature alone; it needs no cookie.
+ * Each is used once.
  */
 
 #include <apr_strings.h>
@@ -11,7 +12,7 @@
 
 enum { NOTICE_MAX = 64 * 1024 };
 
-/* --- answers ------------------------------------------------------------------------------------------ */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static int answer(request_rec *r, int status, const char *type, const char *body)
 {
@@ -43,7 +44,7 @@ static int only_post(request_rec *r)
     return HTTP_METHOD_NOT_ALLOWED;
 }
 
-/* --- what notices have in common ------------------------------------------------------------------------ */
+/* --- what notices have in common -------------------------------------------------------------- */
 
 typedef struct talk {
     kc_provider_view view;
@@ -78,7 +79,7 @@ static void end_sid(request_rec *r, const kc_site *site, const char *sid)
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0962: Keycloak ended the session %.64s", sid);
 }
 
-/* --- back-channel ------------------------------------------------------------------------------------------ */
+/* --- back-channel ----------------------------------------------------------------------------- */
 
 static apr_status_t read_logout_token(request_rec *r, const kc_site *site, kc_logout_notice *notice,
                                       kc_error *err)
@@ -124,9 +125,10 @@ int kc_backchannel_logout_handler(request_rec *r)
     return answer(r, HTTP_OK, "text/plain", "");
 }
 
-/* --- front-channel ------------------------------------------------------------------------------------------- */
+/* --- front-channel ---------------------------------------------------------------------------- */
 
-/* Keycloak's page shows ours in a frame, to which browsers give no cookie: iss and sid say whose session it is. */
+/* Keycloak's page shows ours in a frame, to which browsers give no cookie: iss and sid say whose
+ * session it is. */
 int kc_frontchannel_logout_handler(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
@@ -157,7 +159,7 @@ int kc_frontchannel_logout_handler(request_rec *r)
         "<!DOCTYPE html><html lang=\"en\"><title>Logged out</title><p>Logged out.</p></html>\n");
 }
 
-/* --- admin actions -------------------------------------------------------------------------------------------- */
+/* --- admin actions ---------------------------------------------------------------------------- */
 
 static apr_status_t read_text(request_rec *r, char **text, kc_error *err)
 {
@@ -199,7 +201,8 @@ static void obey(request_rec *r, const kc_site *site, const kc_logout_notice *no
         }
         return;
     }
-    /* Sessions older than notBefore end, an equal one is good; a logout of everybody has a notBefore of now. */
+    /* Sessions older than notBefore end, an equal one is good; a logout of everybody has a
+     * notBefore of now. */
     until = notice->not_before ? apr_time_from_sec(notice->not_before) - 1 : apr_time_now();
     kc_site_revoke(r->server, site, KC_REVOKED_ALL, "", until, r->pool);
     ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,

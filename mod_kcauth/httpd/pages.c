@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * Refusals: a line in the log and a page for the person, tied by a reference. httpd writes error pages itself, and knows how to
- * be given another text (ap_custom_response): ours is put there at the last moment, so an ErrorDocument always goes first.
+ * Refusals: a line in the log and a page for the person, tied by a reference. httpd writes error
+ * pages itself, and knows how to be given another text (ap_custom_response): ours is put there at
+ * the last moment, so an ErrorDocument always goes first.
  */
 
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static const char style[] =
 static ap_filter_rec_t *type_filter;
 static const char *csp;
 
-/* --- what is said ------------------------------------------------------------------------------------- */
+/* --- what is said ----------------------------------------------------------------------------- */
 
 typedef struct wording {
     int status;
@@ -124,7 +125,7 @@ static const char *denial_json(request_rec *r, const kc_page *page)
     return copy;
 }
 
-/* --- how it is delivered ----------------------------------------------------------------------------------- */
+/* --- how it is delivered ---------------------------------------------------------------------- */
 
 /* ap_send_error_response() calls everything text/html in Latin-1. */
 static apr_status_t set_type(ap_filter_t *filter, apr_bucket_brigade *brigade)
@@ -196,7 +197,7 @@ void kc_pages_register(apr_pool_t *pool)
     type_filter = ap_register_output_filter("KCAUTH_TYPE", set_type, NULL, AP_FTYPE_CONTENT_SET);
 }
 
-/* --- refusing -------------------------------------------------------------------------------------------------- */
+/* --- refusing --------------------------------------------------------------------------------- */
 
 /* Makes the page, and tells an ErrorDocument what it may want to show. */
 static kc_page *make_page(request_rec *r, int status, kc_fault fault, const char *id,

@@ -1,9 +1,10 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * Fresh roles. A session that is due is renewed before a page of ours is shown, by one request at a time; all others go on with what
- * is known until the new record is there. Where the refresh token lies in a cookie of the renew endpoint, the page's request goes
- * there and back (307 keeps method and body). No way leads round twice: each ends with a flight that has landed or was given up, and
+ * Fresh roles. A session that is due is renewed before a page of ours is shown, by one request at a
+ * time; all others go on with what is known until the new record is there. Where the refresh token
+ * lies in a cookie of the renew endpoint, the page's request goes there and back (307 keeps method
+ * and body). No way leads round twice: each ends with a flight that has landed or was given up, and
  * a page that finds one of those does not ask again.
  */
 
@@ -40,7 +41,7 @@ static int is_due(request_rec *r, const kc_site *site, const kc_session *session
     return now_of(r) >= due || (knows_too_little(site, session) && r->method_number == M_GET);
 }
 
-/* --- asking Keycloak ------------------------------------------------------------------------------------- */
+/* --- asking Keycloak -------------------------------------------------------------------------- */
 
 static apr_status_t ask(request_rec *r, const kc_site *site, const kc_session *session,
                         const char *refresh_token, const char **packed, kc_error *err)
@@ -80,7 +81,8 @@ static void end(request_rec *r, const kc_site *site, const char *name, const kc_
     kc_session_end(r);
 }
 
-/* The flight is ours: asks, and ends it. The session afterwards is the new one, the old one, or none. */
+/* The flight is ours: asks, and ends it. The session afterwards is the new one, the old one, or
+ * none. */
 static void renew_now(request_rec *r, const kc_site *site, const char *name,
                       const char *refresh_token)
 {
@@ -102,8 +104,8 @@ static void renew_now(request_rec *r, const kc_site *site, const char *name,
 }
 
 /*
- * There is no refresh token. A person goes through Keycloak without seeing it; a script is served for one more interval, and is
- * then told to log in.
+ * There is no refresh token. A person goes through Keycloak without seeing it; a script is served
+ * for one more interval, and is then told to log in.
  */
 static int renew_without_token(request_rec *r, const kc_site *site, const char *name,
                                const char *target)
@@ -130,7 +132,7 @@ static apr_interval_time_t flight_time(const kc_site *site)
     return apr_time_from_sec(site->conf->timeout + 5);
 }
 
-/* --- before a page ------------------------------------------------------------------------------------------- */
+/* --- before a page ---------------------------------------------------------------------------- */
 
 static int renew_in_place(request_rec *r, const kc_site *site, const char *name)
 {
@@ -189,7 +191,7 @@ int kc_renew(request_rec *r)
                                                     : renew_by_detour(r, site, name);
 }
 
-/* --- the endpoint ---------------------------------------------------------------------------------------------- */
+/* --- the endpoint ----------------------------------------------------------------------------- */
 
 static const char *next_of(request_rec *r)
 {

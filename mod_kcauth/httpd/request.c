@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* What a request is asked about itself: where it belongs, what it was called, who sent it and how. */
+/* What a request is asked about itself: where it belongs, what it was called, who sent it and how.
+ */
 
 #include <apr_strings.h>
 
@@ -34,7 +35,7 @@ int kc_request_is_ours(request_rec *r)
     return type && !ap_cstr_casecmp(type, KC_AUTH_TYPE);
 }
 
-/* --- the site's name ------------------------------------------------------------------------------ */
+/* --- the site's name -------------------------------------------------------------------------- */
 
 static const char *scheme_of(request_rec *r)
 {
@@ -42,8 +43,8 @@ static const char *scheme_of(request_rec *r)
 }
 
 /*
- * ServerName's port. Where it names none: the default of the scheme that it names, since a proxy stands before us then;
- * else the port that the connection came in on.
+ * ServerName's port. Where it names none: the default of the scheme that it names, since a proxy
+ * stands before us then; else the port that the connection came in on.
  */
 static apr_port_t port_of(request_rec *r)
 {
@@ -113,9 +114,19 @@ const char *kc_request_target(request_rec *r)
     return target;
 }
 
-/* --- who asks, and how --------------------------------------------------------------------------------- */
+const char *kc_login_url(request_rec *r, const kc_site *site, const char *target)
+{
+    kc_form form;
 
-/* Whether one range of an Accept header takes HTML: its name, and no q=0 that takes it back (RFC 9110 section 12.5.1). */
+    kc_form_init(&form, r->pool);
+    kc_form_add(&form, "next", target);
+    return kc_form_url(&form, apr_pstrcat(r->pool, site->conf->path, "/login", NULL));
+}
+
+/* --- who asks, and how ------------------------------------------------------------------------ */
+
+/* Whether one range of an Accept header takes HTML: its name, and no q=0 that takes it back (RFC
+ * 9110 section 12.5.1). */
 static int takes_html(const char *range)
 {
     apr_size_t len = strcspn(range, "; \t");
@@ -157,7 +168,7 @@ int kc_request_is_navigation(request_rec *r)
            (!accept || accepts_html(r, accept));
 }
 
-/* --- parameters ------------------------------------------------------------------------------------------- */
+/* --- parameters ------------------------------------------------------------------------------- */
 
 apr_status_t kc_request_body(request_rec *r, char **body, apr_size_t *len)
 {

@@ -1,9 +1,10 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * Revocations, here and between servers. Servers that share a store keep one entry in it: what any of them revoked in the last
- * minutes, as "HASH-TIME" words. Each takes over what it finds there once a second, and adds of its own what is missing (also what a
- * server that wrote at the same moment overwrote). Words leave by age alone, so all servers end up with the same.
+ * Revocations, here and between servers. Servers that share a store keep one entry in it: what any
+ * of them revoked in the last minutes, as "HASH-TIME" words. Each takes over what it finds there
+ * once a second, and adds of its own what is missing (also what a server that wrote at the same
+ * moment overwrote). Words leave by age alone, so all servers end up with the same.
  */
 
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static const char *word_of(apr_pool_t *pool, const kc_revocation *revocation)
                         revocation->hash, (apr_uint64_t)revocation->time);
 }
 
-/* --- what is found -------------------------------------------------------------------------------- */
+/* --- what is found ---------------------------------------------------------------------------- */
 
 static int read_word(const char *word, kc_revocation *revocation)
 {
@@ -55,7 +56,7 @@ static void take_over(kc_revocations *table, const char *text, apr_time_t since)
     }
 }
 
-/* --- what is told ---------------------------------------------------------------------------------- */
+/* --- what is told ----------------------------------------------------------------------------- */
 
 typedef struct telling {
     apr_pool_t *pool;

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* Where secrets come from: the directive itself, a file, the environment, a command, or keycloak.json. */
+/* Where secrets come from: the directive itself, a file, the environment, a command, or
+ * keycloak.json. */
 
 #include <apr_env.h>
 #include <apr_file_io.h>

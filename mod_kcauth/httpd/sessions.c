@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* Sessions: from what a request carries to the record, and from who logged in to what it will carry. */
+/* Sessions: from what a request carries to the record, and from who logged in to what it will
+ * carry. */
 
 #include <apr_strings.h>
 
@@ -16,11 +17,12 @@ static apr_int64_t now_of(const request_rec *r)
     return apr_time_sec(r->request_time);
 }
 
-/* --- the memo ---------------------------------------------------------------------------------------- */
+/* --- the memo --------------------------------------------------------------------------------- */
 
 /*
- * What this connection showed last: the cookie's text and the record it led to. A browser sends the same bytes with each request of a
- * connection, and what was verified once need not be verified again. Times and revocations are looked at each time all the same.
+ * What this connection showed last: the cookie's text and the record it led to. A browser sends the
+ * same bytes with each request of a connection, and what was verified once need not be verified
+ * again. Times and revocations are looked at each time all the same.
  */
 typedef struct memo {
     const kc_site *site; /* the one that opened it */
@@ -102,7 +104,7 @@ static void forget(request_rec *r)
     }
 }
 
-/* --- in ------------------------------------------------------------------------------------------------ */
+/* --- in --------------------------------------------------------------------------------------- */
 
 static const unsigned char *unseal(request_rec *r, const kc_site *site, const char *text,
                                    apr_size_t text_len, apr_size_t *len)
@@ -196,7 +198,7 @@ const char *kc_session_name(request_rec *r, const kc_session *session)
                         session->created);
 }
 
-/* --- out ------------------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 static const char *seal_record(request_rec *r, const kc_site *site, const kc_session *session)
 {
@@ -252,7 +254,7 @@ void kc_session_postpone(request_rec *r, apr_int64_t due)
     write_again(r, session);
 }
 
-/* --- a new one ---------------------------------------------------------------------------------------------- */
+/* --- a new one -------------------------------------------------------------------------------- */
 
 static void add_names(kc_names_builder *names, const json_t *list)
 {
@@ -267,7 +269,8 @@ static void add_names(kc_names_builder *names, const json_t *list)
     }
 }
 
-/* Adds, of a list, what `role` asks to keep: one name, or all. For pairs the client goes before each. */
+/* Adds, of a list, what `role` asks to keep: one name, or all. For pairs the client goes before
+ * each. */
 static void keep_names(kc_names_builder *names, const json_t *list, const kc_role *role)
 {
     const json_t *item;
@@ -376,7 +379,8 @@ static apr_status_t send_out(request_rec *r, const kc_site *site, const kc_sessi
     return APR_SUCCESS;
 }
 
-/* Keycloak's not-before-policy, as every token answer carries it: what this person began earlier is over. */
+/* Keycloak's not-before-policy, as every token answer carries it: what this person began earlier is
+ * over. */
 static void obey_not_before(request_rec *r, const kc_site *site, const kc_identity *identity,
                             const kc_tokens *tokens)
 {
@@ -389,7 +393,8 @@ static void obey_not_before(request_rec *r, const kc_site *site, const kc_identi
     }
 }
 
-/* A provider without sid: the session gets a name of ours, so that it can be revoked by it. '~' is in no sid of Keycloak's. */
+/* A provider without sid: the session gets a name of ours, so that it can be revoked by it. '~' is
+ * in no sid of Keycloak's. */
 static const char *sid_of(request_rec *r, const kc_identity *identity)
 {
     const char *made;
@@ -425,7 +430,7 @@ apr_status_t kc_session_start(request_rec *r, const kc_identity *identity, const
     return send_out(r, site, &session, tokens, &carriage, err);
 }
 
-/* --- renewal --------------------------------------------------------------------------------------------------- */
+/* --- renewal ---------------------------------------------------------------------------------- */
 
 apr_status_t kc_session_renew(request_rec *r, const kc_identity *identity, const kc_tokens *tokens,
                               const char **packed, kc_error *err)
@@ -475,7 +480,7 @@ apr_status_t kc_session_adopt(request_rec *r, const char *packed)
     return APR_SUCCESS;
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 void kc_session_end(request_rec *r)
 {

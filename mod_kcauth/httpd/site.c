@@ -41,7 +41,7 @@ int kc_site_is_issuer(const kc_site *site, const char *text)
     return !strncmp(text, site->conf->issuer, len) && (!text[len] || !strcmp(text + len, "/"));
 }
 
-/* --- defaults -------------------------------------------------------------------------------------- */
+/* --- defaults --------------------------------------------------------------------------------- */
 
 static void default_text(const char **field, const char *value)
 {
@@ -81,7 +81,7 @@ static kc_server_conf *with_defaults(apr_pool_t *pool, const kc_server_conf *sai
     return conf;
 }
 
-/* --- the roles to keep ------------------------------------------------------------------------------ */
+/* --- the roles to keep ------------------------------------------------------------------------ */
 
 static int same_role(const kc_role *a, const kc_role *b)
 {
@@ -128,7 +128,7 @@ static void keep_roles(kc_site *site, const apr_array_header_t *roles)
     }
 }
 
-/* --- sealers ------------------------------------------------------------------------------------------- */
+/* --- sealers ---------------------------------------------------------------------------------- */
 
 static kc_sealer *make_sealer(kc_site *site, kc_seal_kind kind, const char *purpose,
                               const kc_secret *keys, int count, server_rec *s, apr_pool_t *pool)
@@ -171,7 +171,7 @@ static apr_status_t seal_site(kc_site *site, server_rec *s, apr_pool_t *pool, ap
                                                                                      : APR_EGENERAL;
 }
 
-/* --- realms ------------------------------------------------------------------------------------------------ */
+/* --- realms ----------------------------------------------------------------------------------- */
 
 static int same_text(const char *a, const char *b)
 {
@@ -205,7 +205,47 @@ static realm *realm_of(runtime *rt, const kc_server_conf *conf, apr_pool_t *pool
     return one;
 }
 
-/* --- post_config --------------------------------------------------------------------------------------------- */
+/* --- in the background ------------------------------------------------------------------------ */
+
+/* A realm that stays away is in the log once a minute. */
+static void refresh_realm(realm *one, server_rec *s, apr_pool_t *pool)
+{
+    apr_time_t now = apr_time_now();
+    kc_error err = {0};
+
+    if (kc_provider_refresh(one->provider, apr_time_from_sec(3600),
+                            now + apr_time_from_sec(one->timeout), pool, &err) == APR_SUCCESS) {
+        if (one->complained) {
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "KC0155: %s answers again",
+                         one->options.issuer);
+        }
+        one->complained = 0;
+    } else if (now - one->complained >= apr_time_from_sec(60)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "%s: %s: %s", err.id, one->options.issuer,
+                     err.text);
+        one->complained = now;
+    }
+}
+
+/* Once a second: fetches what is lacking or over an hour old, and hears what other servers revoked.
+ */
+static void work_in_background(server_rec *s, apr_pool_t *pool)
+{
+    int i;
+
+    for (i = 0; started && i < started->realms->nelts; i++) {
+        realm *one = APR_ARRAY_IDX(started->realms, i, realm *);
+
+        if (one->provider) {
+            refresh_realm(one, s, pool);
+        }
+    }
+    if (started) {
+        kc_revocations_exchange(s, started->revocations, pool);
+    }
+}
+
+/* --- post_config ------------------------------------------------------------------------------ */
 
 static apr_status_t make_site(runtime *rt, server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
 {
@@ -238,7 +278,8 @@ static apr_status_t make_site(runtime *rt, server_rec *s, apr_pool_t *pool, apr_
     return seal_site(site, s, pool, ptemp);
 }
 
-/* One anonymous segment that all children inherit: a counter, what was used up, renewals under way, each realm's documents. */
+/* One anonymous segment that all children inherit: a counter, what was used up, renewals under way,
+ * each realm's documents. */
 static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
 {
     enum { COUNTER = 64 }; /* a cache line of its own */
@@ -305,7 +346,8 @@ static int needs_store(const runtime *rt)
     return 0;
 }
 
-/* A split session fills a Cookie header beyond httpd's default line. Limits that an admin chose stay. */
+/* A split session fills a Cookie header beyond httpd's default line. Limits that an admin chose
+ * stay. */
 static void make_room_for_cookies(server_rec *s)
 {
     for (; s; s = s->next) {
@@ -343,7 +385,7 @@ int kc_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     if (kc_http_global_init(pconf) != APR_SUCCESS || share(rt, s, pconf) != APR_SUCCESS ||
         share_revocations(rt, s, pconf, ptemp) != APR_SUCCESS ||
         kc_store_open(needs_store(rt), s, pconf, ptemp) != APR_SUCCESS ||
-        kc_watchdog_register(pconf, s) != APR_SUCCESS) {
+        kc_watchdog_register(pconf, s, work_in_background) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     make_room_for_cookies(s);
@@ -351,7 +393,7 @@ int kc_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     return OK;
 }
 
-/* --- in each child ------------------------------------------------------------------------------------------------ */
+/* --- in each child ---------------------------------------------------------------------------- */
 
 static apr_status_t open_realm(realm *one, apr_pool_t *pchild)
 {
@@ -388,41 +430,5 @@ void kc_child_init(apr_pool_t *pchild, server_rec *s)
     for (i = 0; started && i < started->sites->nelts; i++) {
         APR_ARRAY_IDX(started->sites, i, kc_site *)->provider =
             APR_ARRAY_IDX(started->site_realms, i, realm *)->provider;
-    }
-}
-
-/* A realm that stays away is in the log once a minute. */
-static void refresh_realm(realm *one, server_rec *s, apr_pool_t *pool)
-{
-    apr_time_t now = apr_time_now();
-    kc_error err = {0};
-
-    if (kc_provider_refresh(one->provider, apr_time_from_sec(3600),
-                            now + apr_time_from_sec(one->timeout), pool, &err) == APR_SUCCESS) {
-        if (one->complained) {
-            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "KC0155: %s answers again",
-                         one->options.issuer);
-        }
-        one->complained = 0;
-    } else if (now - one->complained >= apr_time_from_sec(60)) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "%s: %s: %s", err.id, one->options.issuer,
-                     err.text);
-        one->complained = now;
-    }
-}
-
-void kc_sites_refresh(server_rec *s, apr_pool_t *pool)
-{
-    int i;
-
-    for (i = 0; started && i < started->realms->nelts; i++) {
-        realm *one = APR_ARRAY_IDX(started->realms, i, realm *);
-
-        if (one->provider) {
-            refresh_realm(one, s, pool);
-        }
-    }
-    if (started) {
-        kc_revocations_exchange(s, started->revocations, pool);
     }
 }

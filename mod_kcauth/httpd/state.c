@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* The state folder: the session key that is made on the first start, and the table of revocations. Both outlive restarts. */
+/* The state folder: the session key that is made on the first start, and the table of revocations.
+ * Both outlive restarts. */
 
 #include <apr_file_io.h>
 #include <apr_mmap.h>
@@ -108,7 +109,8 @@ apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, 
     return APR_SUCCESS;
 }
 
-/* The file is mapped before httpd gives up root's rights; its children inherit the mapping, and whatever they write stays. */
+/* The file is mapped before httpd gives up root's rights; its children inherit the mapping, and
+ * whatever they write stays. */
 kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t horizon,
                                      server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
 {

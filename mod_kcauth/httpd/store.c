@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * The store: any of httpd's small object caches (mod_socache_*), for sessions of kind `server` and for what servers tell each other.
- * It outlives a restart of httpd: the instance is kept with the process, only the provider's code is looked up anew.
+ * The store: any of httpd's small object caches (mod_socache_*), for sessions of kind `server` and
+ * for what servers tell each other. It outlives a restart of httpd: the instance is kept with the
+ * process, only the provider's code is looked up anew.
  */
 
 #include <apr_strings.h>
@@ -31,7 +32,7 @@ static const ap_socache_provider_t *provider;
 static kept *store;
 static apr_time_t complained;
 
-/* --- configuration ------------------------------------------------------------------------------------ */
+/* --- configuration ---------------------------------------------------------------------------- */
 
 void kc_store_pre_config(apr_pool_t *pconf)
 {
@@ -81,7 +82,7 @@ int kc_store_is_loaded(apr_pool_t *pool)
     return configured || look_up(pool, "shmcb");
 }
 
-/* --- start -------------------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 static const char *default_spec(apr_pool_t *pool)
 {
@@ -160,7 +161,7 @@ int kc_store_is_shared(void)
     return store && configured;
 }
 
-/* --- entries ---------------------------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 /* A store that is away is in the log once a minute. */
 static apr_status_t away(server_rec *s, apr_status_t rv)
@@ -214,8 +215,9 @@ static apr_status_t write_entry(server_rec *s, const char *name, const char *tex
 }
 
 /*
- * Clients of remote stores say "not found" of a server that they gave up for a while. An entry that must be there tells one from
- * the other: it is looked for when another one is missing, and written when it is missing itself.
+ * Clients of remote stores say "not found" of a server that they gave up for a while. An entry that
+ * must be there tells one from the other: it is looked for when another one is missing, and written
+ * when it is missing itself.
  */
 static int is_there(server_rec *s, apr_pool_t *pool)
 {

@@ -7,15 +7,20 @@
 
 #include "httpd/module.h"
 
+static server_rec *main_server;
+static void (*work)(server_rec *s, apr_pool_t *pool);
+
 static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 {
+    (void)data;
     if (state == AP_WATCHDOG_STATE_RUNNING) {
-        kc_sites_refresh(data, pool);
+        work(main_server, pool);
     }
     return APR_SUCCESS;
 }
 
-apr_status_t kc_watchdog_register(apr_pool_t *pconf, server_rec *s)
+apr_status_t kc_watchdog_register(apr_pool_t *pconf, server_rec *s,
+                                  void (*each_second)(server_rec *s, apr_pool_t *pool))
 {
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
@@ -30,10 +35,12 @@ apr_status_t kc_watchdog_register(apr_pool_t *pconf, server_rec *s)
                      "for Keycloak's metadata");
         return APR_SUCCESS;
     }
+    main_server = s;
+    work = each_second;
     /* A singleton: whatever the number of children, one of them asks. */
     rv = get_instance(&watchdog, "_kcauth_", 0, 1, pconf);
     if (rv == APR_SUCCESS) {
-        rv = register_callback(watchdog, apr_time_from_sec(1), s, tick);
+        rv = register_callback(watchdog, apr_time_from_sec(1), NULL, tick);
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,

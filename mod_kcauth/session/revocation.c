@@ -1,11 +1,12 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * What was ended before its time: a table of words, each a time and the tag of a name, in buckets
- * of a cache line. All changes are single atomic exchanges, so a child that is killed leaves no
- * lock and no half of an entry behind, and a file that holds the table is good at any moment.
+ * What was ended before its time: a table of words, each a time and the tag of a name, in small
+ * buckets. All changes are single atomic exchanges, so a child that is killed leaves no lock and no
+ * half of an entry behind, and a file that holds the table is good at any moment.
  *
- * A tag is short: of a million sessions three meet the entry of another name. If they are older
+ * Room for some 80,000 entries within the horizon; then the floor begins to rise over the oldest.
+ * A tag is short: of a million sessions a few meet the entry of another name. If they are older
  * than that entry, they have to log in once more.
  */
 #include <stdatomic.h>
@@ -16,8 +17,8 @@
 #include "session/session.h"
 
 enum {
-    WORDS = 8, /* of 8 bytes: one cache line */
-    BUCKETS = 8192,
+    WORDS = 16, /* of 8 bytes: two neighbouring cache lines */
+    BUCKETS = 16384,
     TAG_BITS = 23, /* the other 41 bits hold milliseconds: enough until 2089 */
     TRIES = 1000
 };
