@@ -259,16 +259,30 @@ static apr_uint64_t newest(const kc_revocations *revocations, apr_uint64_t hash)
     return found >> TAG_BITS;
 }
 
+/** The processor fetches the bucket while the next name is being hashed. */
+static void fetch_ahead(const bucket *wanted)
+{
+    __builtin_prefetch(&wanted->words[0]);
+    __builtin_prefetch(&wanted->words[WORDS / 2]);
+}
+
 int kc_is_revoked(const kc_revocations *revocations, const kc_realm_key *key,
                   const kc_session *session)
 {
-    apr_uint64_t ended = newest(revocations, hash_name(key, KC_REVOKED_ALL, ""));
+    const char *names[] = {
+        [KC_REVOKED_SID] = session->sid, [KC_REVOKED_SUB] = session->sub, [KC_REVOKED_ALL] = ""};
+    apr_uint64_t hashes[KC_REVOKED_ALL + 1];
+    apr_uint64_t ended = 0;
+    int kind;
 
-    if (*session->sid) {
-        ended = later(ended, newest(revocations, hash_name(key, KC_REVOKED_SID, session->sid)));
+    for (kind = KC_REVOKED_SID; kind <= KC_REVOKED_ALL; kind++) {
+        hashes[kind] = hash_name(key, (kc_revoked_kind)kind, names[kind]);
+        fetch_ahead(bucket_of(revocations, hashes[kind]));
     }
-    if (*session->sub) {
-        ended = later(ended, newest(revocations, hash_name(key, KC_REVOKED_SUB, session->sub)));
+    for (kind = KC_REVOKED_SID; kind <= KC_REVOKED_ALL; kind++) {
+        if (*names[kind] || kind == KC_REVOKED_ALL) {
+            ended = later(ended, newest(revocations, hashes[kind]));
+        }
     }
     /* The floor comes last: for an entry that was gone above, it had been raised before. */
     ended = later(ended, atomic_load_explicit(&revocations->shared->floor, memory_order_acquire));
