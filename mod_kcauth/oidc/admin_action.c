@@ -94,27 +94,40 @@ static int are_names(const json_t *list)
     return json_is_array(list);
 }
 
-/* Which sessions it is about. */
-static apr_status_t read_sessions(kc_logout_notice *out, const kc_jwt *jwt, kc_error *err)
+static apr_status_t read_not_before(kc_logout_notice *out, const kc_jwt *jwt, apr_time_t now,
+                                    kc_error *err)
 {
-    const json_t *not_before = json_object_get(jwt->claims, "notBefore");
+    if (!json_object_get(jwt->claims, "notBefore")) {
+        if (strcmp(out->action, "PUSH_NOT_BEFORE") == 0) {
+            return kc_fail(err, KC_FAULT_REQUEST, "KC0952",
+                           "the admin action PUSH_NOT_BEFORE has no notBefore");
+        }
+        return APR_SUCCESS;
+    }
+    if (!kc_json_integer(jwt->claims, "notBefore", &out->not_before) || out->not_before < 0) {
+        return kc_fail(err, KC_FAULT_REQUEST, "KC0951",
+                       "notBefore of the admin action is no number of seconds");
+    }
+    /* Nobody could log in until then. */
+    if (!kc_claims_begun(jwt->claims, "notBefore", now)) {
+        return kc_fail(err, KC_FAULT_REQUEST, "KC0953",
+                       "notBefore of the admin action lies in the future: compare the clocks of "
+                       "both machines");
+    }
+    return APR_SUCCESS;
+}
 
+/* Which sessions it is about. */
+static apr_status_t read_sessions(kc_logout_notice *out, const kc_jwt *jwt, apr_time_t now,
+                                  kc_error *err)
+{
     out->sids = json_object_get(jwt->claims, "keycloakSessionIds");
     if (out->sids && !are_names(out->sids)) {
         return kc_fail(err, KC_FAULT_REQUEST, "KC0950",
                        "keycloakSessionIds of the admin action is no list of strings of 1 to 255 "
                        "bytes");
     }
-    if (not_before &&
-        (!kc_json_integer(jwt->claims, "notBefore", &out->not_before) || out->not_before < 0)) {
-        return kc_fail(err, KC_FAULT_REQUEST, "KC0951",
-                       "notBefore of the admin action is no number of seconds");
-    }
-    if (!not_before && strcmp(out->action, "PUSH_NOT_BEFORE") == 0) {
-        return kc_fail(err, KC_FAULT_REQUEST, "KC0952",
-                       "the admin action PUSH_NOT_BEFORE has no notBefore");
-    }
-    return APR_SUCCESS;
+    return read_not_before(out, jwt, now, err);
 }
 
 apr_status_t kc_admin_action_check(kc_logout_notice *out, const char *action, const kc_jwt *jwt,
@@ -126,7 +139,7 @@ apr_status_t kc_admin_action_check(kc_logout_notice *out, const char *action, co
     if ((rv = check_kind(jwt, err)) != APR_SUCCESS ||
         (rv = check_purpose(&notice, jwt, rules, action, err)) != APR_SUCCESS ||
         (rv = check_once(&notice, jwt, rules->now, err)) != APR_SUCCESS ||
-        (rv = read_sessions(&notice, jwt, err)) != APR_SUCCESS) {
+        (rv = read_sessions(&notice, jwt, rules->now, err)) != APR_SUCCESS) {
         return rv;
     }
     *out = notice;

@@ -327,8 +327,9 @@ KC_WARN_UNUSED apr_status_t kc_logout_token_read(kc_logout_notice *out, const ch
 /**
  * Keycloak's admin action, the body of its POST to k_logout, k_push_not_before or k_test_available:
  * signature by the realm's keys, action = `action`, resource = client id, expiration passed by 60 s
- * at most and not over 10 minutes ahead, an id. What has iss, aud, sub or typ is a token of another
- * kind. The memory of ids is the caller's. Bounds and failures as above.
+ * at most and not over 10 minutes ahead, an id, notBefore over 60 s ahead never. What has iss, aud,
+ * sub or typ is a token of another kind. The memory of ids is the caller's. Bounds and failures as
+ * above.
  * @param out  left alone by a failure. A LOGOUT with an empty list of sids ends nobody, one without
  *             a list everybody
  */

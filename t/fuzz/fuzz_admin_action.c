@@ -17,7 +17,7 @@ static void check_notice(const kc_logout_notice *notice, const char *action, con
     FUZZ_PROMISE(!json_object_get(claims, "iss") && !json_object_get(claims, "typ"));
     FUZZ_PROMISE(notice->id[0] && strlen(notice->id) <= 255);
     FUZZ_PROMISE(notice->expires > now && notice->expires <= now + 10 * 60 + 60);
-    FUZZ_PROMISE(notice->not_before >= 0);
+    FUZZ_PROMISE(notice->not_before >= 0 && notice->not_before <= now + 60);
     FUZZ_PROMISE(!notice->sids || json_is_array(notice->sids));
     json_array_foreach(notice->sids, i, sid)
     {

@@ -219,6 +219,9 @@ static void test_not_before(void **state)
 {
     assert_int_equal(expect_believed("{\"notBefore\": {}}", *state).not_before, 0);
     assert_int_equal(expect_believed("{\"notBefore\": 17}", *state).not_before, 17);
+    assert_int_equal(expect_believed("{\"notBefore\": 1800000060}", *state).not_before, NOW + 60);
+    expect("KC0953", "{\"notBefore\": 1800000061}", *state);
+    expect("KC0953", "{\"notBefore\": 9223372036854775807}", *state);
     expect("KC0951", "{\"notBefore\": -1}", *state);
     expect("KC0951", "{\"notBefore\": \"0\"}", *state);
     expect("KC0951", "{\"notBefore\": 0.5}", *state);
