@@ -1,4 +1,4 @@
-"""Code and documentation say the same: message ids, directives, Require lines, tests that are named."""
+"""Code and documentation say the same: messages, directives, Require lines, tests that are named."""
 
 import pathlib
 import re
@@ -120,7 +120,8 @@ def test_endpoints_are_documented():
     endpoints = re.findall(r'\{"(/[\w/-]+)", kc_\w+\}', code(HTTPD / "endpoints.c"))
     assert endpoints
     for endpoint in endpoints:
-        assert re.search(rf"^\| [^|]*`/oauth{endpoint}`", docs("directives.md"), re.MULTILINE), endpoint
+        row = rf"^\| [^|]*`/oauth{endpoint}`"
+        assert re.search(row, docs("directives.md"), re.MULTILINE), endpoint
 
 
 def test_hooks_are_documented_in_the_order_of_the_code():
