@@ -60,25 +60,39 @@ int kc_strip_spoofed(request_rec *r)
 
 /* --- the session, told ------------------------------------------------------------------------ */
 
-/* Names joined by commas; a comma or percent sign inside a name is percent-encoded. */
+static char *put_encoded(char *to, const char *name, apr_size_t len)
+{
+    for (; len; len--, name++) {
+        if (*name == ',' || *name == '%') {
+            memcpy(to, *name == ',' ? "%2C" : "%25", 3);
+            to += 3;
+        } else {
+            *to++ = *name;
+        }
+    }
+    return to;
+}
+
+/*
+ * Names joined by commas; a comma or percent sign inside a name is percent-encoded. Whether there
+ * is any is looked for in the whole list at once: a person may hold hundreds of roles.
+ */
 static const char *joined(apr_pool_t *pool, const kc_names *names)
 {
-    char *text, *to;
+    int plain = !memchr(names->bytes, ',', names->len) && !memchr(names->bytes, '%', names->len);
+    char *text = apr_palloc(pool, (plain ? 1 : 3) * names->len + 1), *to = text;
     const char *name;
-    apr_size_t at = 0, len, i;
+    apr_size_t at = 0, len;
 
-    to = text = apr_palloc(pool, 3 * names->len + 1);
     while ((name = kc_names_next(names, &at, &len)) != NULL) {
         if (to != text) {
             *to++ = ',';
         }
-        for (i = 0; i < len; i++) {
-            if (name[i] == ',' || name[i] == '%') {
-                memcpy(to, name[i] == ',' ? "%2C" : "%25", 3);
-                to += 3;
-            } else {
-                *to++ = name[i];
-            }
+        if (plain) {
+            memcpy(to, name, len);
+            to += len;
+        } else {
+            to = put_encoded(to, name, len);
         }
     }
     *to = '\0';
@@ -112,7 +126,11 @@ static void tell(request_rec *r, int how, const export_name *name, const char *v
     }
     value = one_line(r->pool, value);
     if (how & KC_EXPORT_ENV) {
-        apr_table_setn(r->subprocess_env, name->variable, value);
+        if (r->main || r->prev) { /* they begin with their parent's environment */
+            apr_table_setn(r->subprocess_env, name->variable, value);
+        } else {
+            apr_table_addn(r->subprocess_env, name->variable, value);
+        }
     }
     if (how & KC_EXPORT_HEADERS) {
         apr_table_setn(r->headers_in, name->header, value);

@@ -79,7 +79,8 @@ static apr_uint64_t later(apr_uint64_t a, apr_uint64_t b)
 static int makes_sense(table *shared, apr_time_t now)
 {
     apr_uint64_t magic = atomic_load(&shared->magic);
-    apr_uint64_t latest = magic == MAGIC ? moment(now + CLOCKS_DIFFER) : 0;
+    /* Twice, since others may be entering what is as far ahead as it may be. */
+    apr_uint64_t latest = magic == MAGIC ? moment(now + 2 * CLOCKS_DIFFER) : 0;
     apr_uint64_t highest = 0;
     int i;
 
@@ -122,6 +123,15 @@ kc_revocations *kc_revocations_attach(void *memory, apr_time_t now, apr_interval
 
 /* --- names ------------------------------------------------------------------------------------ */
 
+/** The kind goes into the key, so that the name can be hashed where it lies. */
+static apr_uint64_t hash_name(const kc_realm_key *key, kc_revoked_kind kind, const char *name)
+{
+    kc_realm_key kind_key = *key;
+
+    kind_key.bytes[0] ^= (unsigned char)kind;
+    return apr_siphash24(name, strlen(name), kind_key.bytes);
+}
+
 kc_realm_key kc_realm_key_make(const char *issuer, const char *client_id)
 {
     static const unsigned char no_key[APR_SIPHASH_KSIZE];
@@ -132,16 +142,8 @@ kc_realm_key kc_realm_key_make(const char *issuer, const char *client_id)
                    "two hashes are a key");
     apr_siphash24_auth(key.bytes, issuer, strlen(issuer), no_key);
     apr_siphash24_auth(key.bytes + APR_SIPHASH_DSIZE, client_id, strlen(client_id), no_key);
+    key.everybody = hash_name(&key, KC_REVOKED_ALL, "");
     return key;
-}
-
-/** The kind goes into the key, so that the name can be hashed where it lies. */
-static apr_uint64_t hash_name(const kc_realm_key *key, kc_revoked_kind kind, const char *name)
-{
-    kc_realm_key kind_key = *key;
-
-    kind_key.bytes[0] ^= (unsigned char)kind;
-    return apr_siphash24(name, strlen(name), kind_key.bytes);
 }
 
 /** The lowest bits of a hash choose the bucket, the highest are the tag. */
@@ -276,7 +278,8 @@ int kc_is_revoked(const kc_revocations *revocations, const kc_realm_key *key,
     int kind;
 
     for (kind = KC_REVOKED_SID; kind <= KC_REVOKED_ALL; kind++) {
-        hashes[kind] = hash_name(key, (kc_revoked_kind)kind, names[kind]);
+        hashes[kind] = kind == KC_REVOKED_ALL ? key->everybody
+                                              : hash_name(key, (kc_revoked_kind)kind, names[kind]);
         fetch_ahead(bucket_of(revocations, hashes[kind]));
     }
     for (kind = KC_REVOKED_SID; kind <= KC_REVOKED_ALL; kind++) {

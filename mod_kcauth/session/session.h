@@ -234,8 +234,8 @@ apr_size_t kc_revocations_size(void);
  * Safe while an earlier generation's children still use the memory.
  * @param memory   kc_revocations_size() bytes, mapped and shared, at the start of a page; zeroed,
  *                 or as an earlier server left them. Content of another layout, or with times more
- *                 than an hour ahead, is cleared; then everything begun until now is revoked, since
- *                 what was ended is not known
+ *                 than two hours ahead, is cleared; then everything begun until now is revoked,
+ *                 since what was ended is not known
  * @param now      for that
  * @param horizon  the longest a session can last: older entries may be forgotten
  */
@@ -245,6 +245,7 @@ kc_revocations *kc_revocations_attach(void *memory, apr_time_t now, apr_interval
 /** Whose sessions these are: issuer and client id, hashed at start-up into the names of entries. */
 typedef struct kc_realm_key {
     unsigned char bytes[16];
+    apr_uint64_t everybody; /**< the hash of KC_REVOKED_ALL, which each request looks for */
 } kc_realm_key;
 
 kc_realm_key kc_realm_key_make(const char *issuer, const char *client_id);
