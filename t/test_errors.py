@@ -125,7 +125,7 @@ def test_head_has_no_body(httpd, client):
 
 @pytest.mark.parametrize("size", [10, 70_000, 2_000_000])
 def test_body_for_an_endpoint_that_wants_none(httpd, client, size):
-    for path in ("/oauth/login", "/oauth/logout", "/oauth/login/callback"):
+    for path in ("/oauth/login", "/oauth/login/callback"):
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = client.request("POST", httpd.url(path), headers, b"a=" + b"x" * size)
         assert answer.status in (400, 405, 413)

@@ -2,8 +2,11 @@
 
 import re
 
+import pytest
+
 from support.client import Client, query_of
-from support.expect import ID_TOKEN, SESSION, STATE, let_in, refused, sent_to_login, table
+from support.expect import (ID_TOKEN, REFRESH_TOKEN, SESSION, STATE, let_in, refused, sent_to_login,
+                            table)
 from support.site import PAGES, seen
 
 def request_of(answer):
@@ -162,6 +165,7 @@ def test_login_endpoint_when_logged_in_goes_straight_to_the_target(httpd, provid
 
 # What is kept
 
+@pytest.mark.in_cookies("the tokens lie in the store")
 def test_cookies_on_http(httpd, client):
     answer = client.login(httpd.url("/protected/"))
     callback = next(step for step in answer.history if "/callback" in step.url)
@@ -177,6 +181,7 @@ def attributes(line):
     return {part.strip().lower() for part in line.split(";")[1:]}
 
 
+@pytest.mark.in_cookies("the tokens lie in the store")
 def test_state_is_gone_after_login(httpd, client):
     client.login(httpd.url("/protected/"))
     assert not client.jar.named(STATE)
@@ -209,6 +214,7 @@ def test_page_that_says_more_about_caching_keeps_its_words(new_httpd, new_provid
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.in_cookies("the tokens lie in the store")
 def test_https_has_prefixed_secure_cookies(new_tls_site):
     httpd, client = new_tls_site()
     answer = let_in(client.login(httpd.url("/protected/", scheme="https")))
@@ -217,7 +223,7 @@ def test_https_has_prefixed_secure_cookies(new_tls_site):
     assert attributes(lines["__Host-kcauth"]) == {"path=/", "httponly", "secure", "samesite=lax"}
     assert attributes(lines["__Secure-kcauth_id"]) >= {"path=/oauth/logout", "httponly", "secure"}
     for name in lines:
-        assert re.fullmatch("|".join((SESSION, STATE, ID_TOKEN)), name)
+        assert re.fullmatch("|".join((SESSION, STATE, ID_TOKEN, REFRESH_TOKEN)), name)
         assert name.startswith(("__Host-", "__Secure-"))
 
 

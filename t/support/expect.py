@@ -10,6 +10,7 @@ from support.site import MARKER
 SESSION = r"(__Host-)?kcauth(_[2-8])?"
 STATE = r"(__Secure-)?kcauth_state_([0-9]|1[0-5])"
 ID_TOKEN = r"(__Secure-)?kcauth_id(_[2-8])?"
+REFRESH_TOKEN = r"(__Secure-)?kcauth_refresh(_[2-8])?"
 
 
 def table(names, rows):

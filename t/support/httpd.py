@@ -4,6 +4,7 @@ import atexit
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -53,8 +54,9 @@ class Httpd:
         self.root.chmod(0o755)
         for folder in ("htdocs", "cgi-bin", "run"):
             (self.root / folder).mkdir()
-        (self.root / "sanitizer").mkdir()
-        (self.root / "sanitizer").chmod(0o777)
+        self._reports = self.root / "reports"
+        self._reports.mkdir()
+        self._reports.chmod(0o777)
         self.log = Log(self.root / "error_log")
         self._env = dict(env)
         self._modules = list(modules)
@@ -86,9 +88,8 @@ class Httpd:
             yield f'LoadModule kcauth_module "{self.module}"'
         if os.geteuid() == 0:
             yield "User www-data\nGroup www-data"
-        if self.sanitized:
-            # Makes children dumpable, without which the leak check cannot look at them.
-            yield 'CoreDumpDirectory "sanitizer"'
+        # Makes children dumpable too, without which the leak check cannot look at them.
+        yield "CoreDumpDirectory reports"
         yield from (f"Listen 127.0.0.1:{port}" for port in self.ports)
         yield f"ServerName {self.server_name}"
         yield f"ErrorLog error_log\nLogLevel {self._log_level}"
@@ -128,7 +129,8 @@ class Httpd:
         output = (self.root / "output").open("wb")
         self._process = subprocess.Popen(
             [*self._command(), "-DFOREGROUND"], env=self._environment(), start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            cwd=self.root, preexec_fn=_allow_core_files)
         output.close()
         Httpd.live.append(self)
         self._wait(lambda: self._listens() and self._starts() > before, "to listen")
@@ -159,22 +161,33 @@ class Httpd:
             Httpd.live.remove(self)
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(20)
+            status = self._process.wait(20)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
             raise HttpdError("httpd did not stop within 20 s\n" + self.log.tail()) from None
         finally:
             self._process = None
-        self._check()
+        self._check(status)
 
-    def _check(self):
-        """No child may have crashed, and no sanitizer may have found anything."""
+    def _check(self, status):
+        """Nobody may have crashed, and no sanitizer may have found anything."""
         crashes = re.findall(r".*exit signal (?!Terminated).*", self.log.everything())
+        if status:
+            crashes.append(f"httpd ended with status {status}")
         reports = [file.read_text(errors="replace")
-                   for file in sorted((self.root / "sanitizer").glob("report*"))]
+                   for file in sorted(self._reports.glob("report*"))]
         if crashes or reports:
-            raise HttpdError("\n".join(crashes + reports))
+            raise HttpdError("\n".join(crashes + self._stacks() + reports))
+
+    def _stacks(self):
+        """What gdb, where there is one, reads from core files."""
+        if not shutil.which("gdb"):
+            return []
+        return [subprocess.run(["gdb", "-batch", "-ex", "bt", "-ex", "thread apply all bt 8",
+                                BINARY, str(core)], stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True, errors="replace").stdout
+                for folder in (self._reports, self.root) for core in folder.glob("core*")]
 
     def _starts(self):
         return self.log.everything().count("resuming normal operations")
@@ -204,7 +217,7 @@ class Httpd:
     def _environment(self):
         env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **self._env}
         if self.sanitized:
-            report = self.root / "sanitizer" / "report"
+            report = self._reports / "report"
             env["LD_PRELOAD"] = " ".join(_runtime(name) for name in ("libasan.so", "libubsan.so"))
             # With mod_ssl in the process the leak check itself crashes, on memory of its threads.
             leaks = int("ssl" not in self._modules)
@@ -254,6 +267,11 @@ class Log:
             if time.monotonic() > deadline:
                 raise HttpdError(f"no line like {pattern!r} in {seconds} s\n{self.tail()}")
             time.sleep(0.02)
+
+
+def _allow_core_files():
+    limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
 @atexit.register
