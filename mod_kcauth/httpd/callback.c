@@ -74,9 +74,15 @@ static void find_state(request_rec *r, const kc_site *site, callback *back)
 
 /* --- healing ---------------------------------------------------------------------------------- */
 
-/* On to the page, where someone is logged in already. */
+/*
+ * On to the page. A redirect still counts as coming from Keycloak, and a cookie with
+ * SameSite=Strict would stay at home: then a page of ours leads on.
+ */
 static int go_on(request_rec *r, const callback *back)
 {
+    if (!strcmp(kc_site_of(r->server)->conf->cookie_samesite, "Strict")) {
+        return kc_page_lead_on(r, back->target);
+    }
     return kc_redirect(r, HTTP_SEE_OTHER, back->target);
 }
 
@@ -141,6 +147,8 @@ static apr_status_t finish(request_rec *r, const kc_site *site, const callback *
     login.user_claim = site->conf->user_claim;
     login.userinfo = (kc_userinfo_when)site->conf->userinfo;
     login.deadline = deadline;
+    /* Keycloak tells k_logout only of sessions that it knows by a name of ours; any will do. */
+    login.client_session_state = back->state->id;
     rv = kc_login_finish(&identity, &tokens, site->provider, view, &client, &login, r->pool, err);
     if (rv != APR_SUCCESS) {
         return rv;

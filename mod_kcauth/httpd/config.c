@@ -59,9 +59,10 @@ void *kc_server_conf_merge(apr_pool_t *pool, void *basev, void *addv)
     conf->discovery_url = text_of(base->discovery_url, add->discovery_url);
     conf->issuer = text_of(base->issuer, add->issuer);
     conf->defined_at = text_of(base->defined_at, add->defined_at);
-    conf->client_id = text_of(base->client_id, add->client_id);
-    conf->client_secret = (own_realm && add->client_id) || add->client_secret ? add->client_secret
-                                                                              : base->client_secret;
+    conf->client_id = own_realm ? add->client_id : text_of(base->client_id, add->client_id);
+    conf->client_secret = own_realm || add->client_id
+                              ? add->client_secret
+                              : text_of(base->client_secret, add->client_secret);
     conf->internal_url =
         own_realm ? add->internal_url : text_of(base->internal_url, add->internal_url);
     conf->base_url = text_of(base->base_url, add->base_url);
@@ -132,6 +133,15 @@ static int check_url(const kc_server_conf *conf, const char *text, apr_pool_t *p
            (conf->insecure_http == 1 || kc_url_is_safe(&url));
 }
 
+/* Whether the site is known to be on http, and not on this very machine. */
+static int is_plain_http(const kc_server_conf *conf, apr_pool_t *pool)
+{
+    kc_url url;
+
+    return conf->base_url && kc_url_parse(&url, conf->base_url, pool) == APR_SUCCESS &&
+           !strcmp(url.scheme, "http") && !kc_url_is_safe(&url);
+}
+
 static int check_server(const server_rec *s, const kc_server_conf *conf, apr_pool_t *pool)
 {
     if (!conf->discovery_url && !conf->client_id) {
@@ -162,6 +172,11 @@ static int check_server(const server_rec *s, const kc_server_conf *conf, apr_poo
             s, conf->defined_at, "KC0106",
             "KCAuthSession server needs a store; load mod_socache_shmcb, or name another "
             "one by KCAuthSessionStore");
+    }
+    if (conf->response_mode && *conf->response_mode && is_plain_http(conf, pool)) {
+        return complain(s, conf->defined_at, "KC0107",
+                        "KCAuthResponseMode form_post needs a site on https: browsers send no "
+                        "cookie with it elsewhere; use query");
     }
     if (conf->cookie_samesite && !strcmp(conf->cookie_samesite, "None") && conf->base_url &&
         strncmp(conf->base_url, "https:", 6)) {

@@ -440,8 +440,12 @@ static const char *add_kept_role(cmd_parms *cmd, void *dir, const char *arg)
     kc_role *role = kc_role_parse(cmd->pool, arg);
 
     (void)dir;
+    if (role->kind == KC_ROLE_CLIENT && !strcmp(role->client, "group")) {
+        role->kind = KC_ROLE_GROUP;
+    }
     if (!role->name_len) {
-        return wrong(cmd, "KC0134", "takes roles as Require kc-role does, or realm:* and CLIENT:*");
+        return wrong(cmd, "KC0134",
+                     "takes roles as Require kc-role does, group:NAME, or * for a name");
     }
     APR_ARRAY_PUSH(kc_server_conf_of(cmd->server)->kept_roles, kc_role *) = role;
     return NULL;

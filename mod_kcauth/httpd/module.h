@@ -484,6 +484,9 @@ void kc_identity_export(request_rec *r, const kc_session *session);
  */
 int kc_refuse(request_rec *r, const kc_error *err, const char *target);
 
+/** Answers with a page that leads on to a local target by itself. */
+int kc_page_lead_on(request_rec *r, const char *target);
+
 /** 503: the session store does not answer. */
 int kc_refuse_away(request_rec *r);
 

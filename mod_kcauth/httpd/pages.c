@@ -282,3 +282,18 @@ int kc_refuse_script(request_rec *r, const kc_site *site)
                    apr_pstrcat(r->pool, KC_AUTH_TYPE " login=\"", login, "\"", NULL));
     return HTTP_UNAUTHORIZED;
 }
+
+int kc_page_lead_on(request_rec *r, const char *target)
+{
+    const char *url = escaped(r, target);
+
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    apr_table_setn(r->headers_out, "Content-Security-Policy", csp);
+    ap_set_content_type(r, "text/html; charset=utf-8");
+    ap_rvputs(r,
+              "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+              "<meta http-equiv=\"refresh\" content=\"0;url=",
+              url, "\"><title>You are logged in</title></head>\n<body><p><a href=\"", url,
+              "\">Go on</a></p></body></html>\n", NULL);
+    return OK;
+}

@@ -61,6 +61,7 @@ static apr_status_t ask(request_rec *r, const kc_site *site, const kc_session *s
     renewal.sub = session->sub;
     renewal.user_claim = site->conf->user_claim;
     renewal.userinfo = (kc_userinfo_when)site->conf->userinfo;
+    renewal.client_session_state = session->sid;
     renewal.deadline = apr_time_now() + apr_time_from_sec(site->conf->timeout);
     client.id = site->conf->client_id;
     client.secret = site->conf->client_secret;
@@ -69,7 +70,14 @@ static apr_status_t ask(request_rec *r, const kc_site *site, const kc_session *s
         rv = kc_login_renew(&identity, &tokens, site->provider, &view, &client, &renewal, r->pool,
                             err);
     }
-    return rv == APR_SUCCESS ? kc_session_renew(r, identity, tokens, packed, err) : rv;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (err->fault != KC_FAULT_NONE) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s", err->id, err->text);
+        memset(err, 0, sizeof(*err));
+    }
+    return kc_session_renew(r, identity, tokens, packed, err);
 }
 
 /* Keycloak said no, or is away and strict was asked for: the session is over. */

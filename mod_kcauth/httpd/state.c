@@ -133,7 +133,10 @@ kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t 
         rv = apr_mmap_create(&map, file, 0, size, APR_MMAP_READ | APR_MMAP_WRITE, pool);
     }
     if (rv != APR_SUCCESS) {
-        say(s, rv, "KC0147", "cannot map", path);
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
+                     "KC0147: cannot map %s, the table of ended sessions; KCAuthStateDir names its "
+                     "folder",
+                     path);
         return NULL;
     }
     apr_file_close(file);
