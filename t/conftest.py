@@ -2,6 +2,7 @@
 
 KCAUTH_MODULE     path of mod_kcauth.so
 KCAUTH_MPM        event (default), worker or prefork
+KCAUTH_SESSION    signed (default), encrypted or server: how sessions are kept
 KCAUTH_SANITIZED  1 when the module is built with the sanitizers
 KCAUTH_COUNT      a file to leave the numbers of passed, failed and skipped tests in
 """
@@ -155,10 +156,33 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+_left_out = {}  # test -> why
+
+
+def pytest_collection_modifyitems(config, items):
+    """With sessions on the server, what is about sessions in cookies is left out, and said so."""
+    if os.environ.get("KCAUTH_SESSION") != "server":
+        return
+    for item in list(items):
+        if mark := item.get_closest_marker("in_cookies"):
+            _left_out[item.nodeid] = mark.args[0]
+            items.remove(item)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = _left_out
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """What a worker of xdist left out; all of them leave out the same."""
+    _left_out.update(node.workeroutput.get("left_out", {}))
+
+
 def pytest_terminal_summary(terminalreporter):
     """Tells t/run what to add to its sum. Not called in xdist's workers."""
     count = {outcome: len(terminalreporter.stats.get(outcome, ()))
              for outcome in ("passed", "failed", "error", "skipped")}
+    for test, why in sorted(_left_out.items()):
+        terminalreporter.write_line(f"left out with KCAuthSession server: {test}: {why}")
     if "KCAUTH_COUNT" in os.environ:
         pathlib.Path(os.environ["KCAUTH_COUNT"]).write_text(
             f'{count["passed"]} {count["failed"] + count["error"]} {count["skipped"]}\n')

@@ -1,5 +1,7 @@
 """Logout: here, then at Keycloak, without a question."""
 
+import pytest
+
 from support.client import Client
 from support.expect import ID_TOKEN, SESSION, logged_in, sent_to_login, table
 from support.jose import decode
@@ -33,6 +35,7 @@ def test_logout_without_a_session_goes_home(httpd, provider, client):
     assert provider.requests == []
 
 
+@pytest.mark.in_cookies("the ID token lies in the store")
 def test_logout_after_the_id_token_cookie_was_lost(httpd, provider):
     """Keycloak asks for a confirmation then; here the session is over."""
     client = logged_in(httpd)
@@ -44,6 +47,7 @@ def test_logout_after_the_id_token_cookie_was_lost(httpd, provider):
     assert not client.jar.named(SESSION)
 
 
+@pytest.mark.in_cookies("the ID token lies in the store")
 def test_id_token_cookie_is_encrypted_and_sent_to_logout_alone(httpd, provider):
     client = logged_in(httpd)
     cookie, = client.jar.named(ID_TOKEN)

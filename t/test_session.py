@@ -90,6 +90,7 @@ def test_cookie_of_another_site(new_httpd, new_provider, directives):
     sent_to_login(try_cookie(other, session.value, name), provider)
 
 
+@pytest.mark.in_cookies("two servers need a shared store: test_cluster.py")
 def test_same_key_on_two_servers(new_httpd, new_provider):
     key = {"KCAuthSessionKey": "0123456789abcdef0123456789abcdef"}
     provider = new_provider(kinds=["ES256"])
@@ -98,6 +99,7 @@ def test_same_key_on_two_servers(new_httpd, new_provider):
     let_in(try_cookie(two, session.value))
 
 
+@pytest.mark.in_cookies("the three servers share no store: test_sealing.py")
 def test_old_keys_open_the_first_seals(new_httpd, new_provider):
     old, new = "o" * 40, "n" * 40
     provider = new_provider(kinds=["ES256"])
@@ -113,6 +115,7 @@ def test_old_keys_open_the_first_seals(new_httpd, new_provider):
 
 # The key that is made on first start
 
+@pytest.mark.in_cookies("the default store does not outlive httpd: test_revocation.py")
 def test_sessions_survive_graceful_and_full_restarts(new_httpd, new_provider):
     provider = new_provider(kinds=["ES256"])
     httpd = new_httpd(provider=provider)
@@ -197,6 +200,7 @@ def test_many_roles(httpd, provider, client, count, parts):
     assert len(env["KC_ROLES"].split(",")) == count
 
 
+@pytest.mark.in_cookies("nothing is split")
 def test_part_of_a_split_session_is_missing_or_changed(httpd, provider, client):
     provider.users["alice"] = crowd(300)
     client.login(httpd.url("/admin/"))
@@ -213,6 +217,7 @@ def test_part_of_a_split_session_is_missing_or_changed(httpd, provider, client):
             assert MARKER not in answer.text
 
 
+@pytest.mark.in_cookies("nothing is split")
 def test_parts_of_two_sessions_do_not_mix(httpd, provider):
     provider.users["alice"] = crowd(300)
     one, two = ({cookie.name: cookie.value for cookie in logged_in(httpd).jar.named(SESSION)}
@@ -223,6 +228,7 @@ def test_parts_of_two_sessions_do_not_mix(httpd, provider):
     sent_to_login(answer, provider)
 
 
+@pytest.mark.in_cookies("nothing is split")
 def test_smaller_session_leaves_no_old_parts(httpd, provider, client):
     provider.users["alice"] = crowd(300)
     client.login(httpd.url("/protected/"))
@@ -234,6 +240,7 @@ def test_smaller_session_leaves_no_old_parts(httpd, provider, client):
     assert len(client.jar.named(SESSION)) == 1
 
 
+@pytest.mark.in_cookies("nothing is too big")
 def test_session_too_big_for_cookies_ends_with_a_clear_error(httpd, provider, client):
     provider.users["alice"] = crowd(2000)
     answer = client.login(httpd.url("/protected/"))

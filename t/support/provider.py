@@ -12,15 +12,12 @@ tells it what to say otherwise, one word for each message:
 The points are those of `Provider.POINTS`. What is not a dict may be a function of the honest value.
 """
 
-import base64
 import copy
 import dataclasses
 import hashlib
 import html
-import http.server
 import json
 import secrets
-import socket
 import threading
 import time
 import urllib.parse
@@ -28,24 +25,10 @@ import uuid
 
 from support.jose import ALGORITHMS, Key, at_hash, b64, compact, decode, hmac_sign, rsa_key
 from support.net import free_port
+from support.wire import Reply, Server, handler
 
 DROP = object()  # the value of a claim or member that is left out
 REALM = "LearningSoftware"
-
-
-@dataclasses.dataclass
-class Reply:
-    """An answer on the wire, and how it is carried."""
-    status: int = 200
-    body: bytes = b""
-    headers: dict = dataclasses.field(default_factory=dict)
-    delay: float = 0        # seconds before the first byte
-    hang: bool = False      # never a byte, until the provider is reset or the peer goes
-    cut: bool = False       # half of the body, then the connection is closed
-    trickle: float = 0      # seconds between the bytes of a chunked body
-
-    def like(self, **changes):
-        return dataclasses.replace(self, **changes)
 
 
 @dataclasses.dataclass
@@ -97,30 +80,6 @@ def people(client_id):
     )}
 
 
-@dataclasses.dataclass
-class Request:
-    """What a client sent."""
-    endpoint: str
-    method: str
-    path: str
-    query: dict
-    headers: dict
-    body: bytes
-
-    @property
-    def form(self):
-        return dict(urllib.parse.parse_qsl(self.body.decode(), keep_blank_values=True))
-
-    @property
-    def basic(self):
-        """(id, secret) of the Authorization header, form-decoded as RFC 6749 2.3.1 says."""
-        scheme, _, value = self.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "basic":
-            return None
-        pair = base64.b64decode(value).decode().split(":", 1)
-        return tuple(urllib.parse.unquote_plus(part) for part in pair)
-
-
 class Refusal(Exception):
     """An error answer of an endpoint."""
 
@@ -136,7 +95,7 @@ class Provider:
         id_header id_token id_text id_signer id_raw
         access_header access_token access_text access_signer access_raw
         discovery_reply jwks_reply authorization_reply token_reply userinfo_reply
-        logout_reply""".split()
+        logout_reply revocation_reply""".split()
 
     def __init__(self, *, client_id="webapp", secret="webapp-secret", issuer_tail="",
                  host="127.0.0.1", tls=None, kinds=ALGORITHMS):
@@ -162,6 +121,9 @@ class Provider:
         self.requests = []
         self.codes = {}
         self.sessions = {}               # sid -> username
+        self.refreshable = {}            # refresh token -> _Grant
+        self.newest = {}                 # chain of refresh tokens -> the one given last
+        self.session_states = {}         # sid -> what the client calls its session
         self.secrets = {self.secret}     # what may stand in no log
 
     def tell_the_truth(self):
@@ -171,6 +133,10 @@ class Provider:
         self._lies = {}
         self.user = "alice"
         self.users = people(self.client_id)
+        self.refresh_tokens = True       # the client's use.refresh.tokens
+        self.rotation = False            # the realm's "Revoke Refresh Token"
+        self.disabled = set()            # usernames
+        self.not_before = 0              # of the realm, in seconds
         self.roles_in = {"access"}       # and "id", "userinfo": where mappers put the roles
         self.auth_methods = ["private_key_jwt", "client_secret_basic", "client_secret_post",
                              "tls_client_auth", "client_secret_jwt"]
@@ -180,7 +146,7 @@ class Provider:
     # Life
 
     def start(self):
-        self._server = _Server(("127.0.0.1", self.port), _handler(self))
+        self._server = Server(("127.0.0.1", self.port), handler(self))
         if self._tls:
             self._server.socket = self._tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False)
@@ -331,12 +297,16 @@ class Provider:
                           hmac_sign(self._refresh_key, "HS512"))
         id_token = self.signed("id", self.id_claims(grant, access))
         self.secrets |= {access, refresh, id_token}
+        self.refreshable[refresh] = dataclasses.replace(grant, issued=int(time.time()))
+        self.newest[grant.chain] = refresh
         answer = {"access_token": access, "expires_in": 300, "refresh_expires_in": 1800,
                   "refresh_token": refresh, "token_type": "Bearer", "id_token": id_token,
-                  "not-before-policy": 0, "session_state": grant.sid,
+                  "not-before-policy": self.not_before, "session_state": grant.sid,
                   "scope": "openid profile email"}
         if "openid" not in grant.scope:
             del answer["id_token"]
+        if not self.refresh_tokens:
+            del answer["refresh_token"]
         return answer
 
     # Endpoints: a Request in, an honest Reply out
@@ -408,8 +378,16 @@ class Provider:
         form = request.form
         self.secrets.add(form.get("code_verifier"))
         self._authenticate(request, form)
-        if form.get("grant_type") != "authorization_code":
+        grants = {"authorization_code": self._by_code, "refresh_token": self._by_refresh_token}
+        if form.get("grant_type") not in grants:
             raise Refusal(400, "unsupported_grant_type", "Unsupported grant_type")
+        grant = grants[form["grant_type"]](form)
+        if "client_session_state" in form:
+            self.session_states[grant.sid] = form["client_session_state"]
+        answer = self.honest("token", self.token_answer(grant))
+        return _json_reply(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+    def _by_code(self, form):
         grant = self.codes.pop(form.get("code"), None)
         if grant is None or time.time() - grant.auth_time > 60:
             raise Refusal(400, "invalid_grant", "Code not valid")
@@ -420,8 +398,35 @@ class Provider:
         verifier = form["code_verifier"].encode()
         if b64(hashlib.sha256(verifier).digest()) != grant.challenge:
             raise Refusal(400, "invalid_grant", "PKCE verification failed: Code mismatch")
-        answer = self.honest("token", self.token_answer(grant))
-        return _json_reply(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+        return grant
+
+    def _by_refresh_token(self, form):
+        token = form.get("refresh_token")
+        grant = self.refreshable.get(token)
+        if grant is None:
+            raise Refusal(400, "invalid_grant", "Invalid refresh token")
+        if grant.sid not in self.sessions:
+            raise Refusal(400, "invalid_grant", "Session not active")
+        user = self.users[self.sessions[grant.sid]]
+        if user.username in self.disabled:
+            raise Refusal(400, "invalid_grant", "User disabled")
+        if grant.issued < self.not_before:
+            raise Refusal(400, "invalid_grant", "Stale token")
+        if grant.chain not in self.newest:
+            raise Refusal(400, "invalid_grant", "Session doesn't have required client")
+        if self.rotation and self.newest[grant.chain] != token:
+            del self.newest[grant.chain]  # the newest dies with the one that was used twice
+            raise Refusal(400, "invalid_grant", "Maximum allowed refresh token reuse exceeded")
+        return dataclasses.replace(grant, user=user, nonce=None)
+
+    def _revocation(self, request):
+        form = request.form
+        self._authenticate(request, form)
+        grant = self.refreshable.get(form.get("token"))
+        if grant is None:
+            return _json_reply({"error": "invalid_token"})
+        self.sessions.pop(grant.sid, None)
+        return Reply(200, b"")
 
     def _authenticate(self, request, form):
         said = request.basic or (form.get("client_id"), form.get("client_secret"))
@@ -473,7 +478,8 @@ class Provider:
                  base + "protocol/openid-connect/auth": "authorization",
                  base + "protocol/openid-connect/token": "token",
                  base + "protocol/openid-connect/userinfo": "userinfo",
-                 base + "protocol/openid-connect/logout": "logout"}
+                 base + "protocol/openid-connect/logout": "logout",
+                 base + "protocol/openid-connect/revoke": "revocation"}
         return known.get(path, "unknown")
 
     def wait(self, seconds):
@@ -490,6 +496,8 @@ class _Grant:
     redirect_uri: str
     scope: list
     auth_time: int
+    issued: int = 0     # of a refresh token
+    chain: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
 
 
 def _json_reply(value, status=200, headers=()):
@@ -508,86 +516,3 @@ def _form_page(action, params, headers):
     page = (f'<html><body onload="document.forms[0].submit()"><form method="post" '
             f'action="{html.escape(action)}">{fields}</form></body></html>')
     return Reply(200, page.encode(), {"Content-Type": "text/html;charset=utf-8", **headers})
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-    allow_reuse_address = True
-
-    def __init__(self, *args):
-        self._open = set()
-        super().__init__(*args)
-
-    def process_request(self, request, client_address):
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request):
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self):
-        """Kept connections too: a provider that is down answers nobody."""
-        for request in list(self._open):
-            try:
-                request.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def handle_error(self, request, client_address):
-        """A peer that goes away is what many tests do."""
-
-
-def _handler(provider):
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        timeout = 30
-
-        def _serve(self):
-            parts = urllib.parse.urlsplit(self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            request = Request(provider.route(parts.path), self.command, self.path,
-                              dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True)),
-                              {name.lower(): value for name, value in self.headers.items()},
-                              self.rfile.read(length))
-            self._send(provider.answer(request))
-
-        do_GET = do_POST = do_HEAD = do_PUT = do_DELETE = _serve
-
-        def _send(self, reply):
-            if reply.hang:
-                provider.wait(30)
-                self.close_connection = True
-                return
-            if reply.delay:
-                provider.wait(reply.delay)
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            if reply.trickle:
-                self._trickle(reply)
-                return
-            if "Content-Length" not in reply.headers:
-                self.send_header("Content-Length", str(len(reply.body)))
-            self.end_headers()
-            if reply.cut:
-                self.wfile.write(reply.body[:len(reply.body) // 2])
-                self.close_connection = True
-                return
-            self.wfile.write(reply.body)
-
-        def _trickle(self, reply):
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            for byte in reply.body:
-                self.wfile.write(b"1\r\n%c\r\n" % byte)
-                self.wfile.flush()
-                provider.wait(reply.trickle)
-            self.wfile.write(b"0\r\n\r\n")
-
-        def log_message(self, *_):
-            """Quiet; tests read Provider.requests."""
-
-    return Handler

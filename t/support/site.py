@@ -39,7 +39,9 @@ ScriptAlias "/show" "${ROOT}/cgi-bin/show"
 def settings(provider, **directives):
     """The directives that connect a server to the provider. A keyword replaces or adds one
     (KCAuthTimeout=1), None leaves it out."""
-    wanted = {"KCAuthDiscoveryURL": provider.discovery_url, "KCAuthClientID": provider.client_id,
+    kind = os.environ.get("KCAUTH_SESSION", "signed")
+    wanted = {"KCAuthSession": None if kind == "signed" else kind,
+              "KCAuthDiscoveryURL": provider.discovery_url, "KCAuthClientID": provider.client_id,
               "KCAuthClientSecret": provider.secret, **directives}
     return "\n".join(f'{name} {_quoted(value)}' for name, value in wanted.items()
                      if value is not None) + "\n"
@@ -58,6 +60,8 @@ def make_httpd(config, **options):
     options.setdefault("mpm", os.environ.get("KCAUTH_MPM", "event"))
     options.setdefault("module", os.environ["KCAUTH_MODULE"])
     options.setdefault("log_level", "info kcauth:trace8")
+    # A server that keeps sessions needs a store; httpd's default is this one.
+    options["modules"] = dict.fromkeys([*options.get("modules", ()), "socache_shmcb"])
     options.setdefault("sanitized", os.environ.get("KCAUTH_SANITIZED") == "1")
     httpd = Httpd(config, **options)
     for folder in ("protected", "admin", "optional"):
