@@ -90,28 +90,35 @@ static const char *default_spec(apr_pool_t *pool)
                         DEFAULT_SIZE);
 }
 
+/*
+ * The instance's pool is never destroyed: providers leave clean-ups in it, whose code is gone by the
+ * time that the process ends. Memory, also shared one, ends with the process.
+ */
 static apr_status_t create(kept *made, const char *spec, server_rec *s, apr_pool_t *ptemp)
 {
     struct ap_socache_hints hints = {43, 700, apr_time_from_sec(60)};
-    apr_pool_t *process = s->process->pool;
-    const char *what =
-        provider->create(&made->instance, apr_pstrdup(process, arguments(spec)), ptemp, process);
-    apr_status_t rv;
+    apr_pool_t *pool;
+    const char *what;
+    apr_status_t rv = apr_pool_create_unmanaged(&pool);
 
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    made->spec = apr_pstrdup(pool, spec);
+    what = provider->create(&made->instance, arguments(made->spec), ptemp, pool);
     if (what) {
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
                      "KC0170: KCAuthSessionStore: %s", what);
         return APR_EGENERAL;
     }
-    rv = provider->init(made->instance, NAMESPACE, &hints, s, process);
+    rv = provider->init(made->instance, NAMESPACE, &hints, s, pool);
     if (rv == APR_SUCCESS && provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) {
-        rv = ap_global_mutex_create(&made->mutex, NULL, MUTEX_TYPE, NULL, s, process, 0);
+        rv = ap_global_mutex_create(&made->mutex, NULL, MUTEX_TYPE, NULL, s, s->process->pool, 0);
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
                      "KC0171: the session store %s cannot be opened", spec);
     }
-    made->spec = apr_pstrdup(process, spec);
     return rv;
 }
 
