@@ -1,6 +1,7 @@
 """What conf/ promises: the demo's two scripts, its pages, and the file that admins copy."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -111,6 +112,16 @@ def test_pages_go_out_with_strict_headers(demo, path, status):
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "<script" not in answer.text
+
+
+def test_admins_file_names_every_directive():
+    table_of_ours = (ROOT / "mod_kcauth/httpd/directives.c").read_text()
+    names = dict(re.findall(r'AP_INIT_\w+\(\s*"(KCAuth\w+)",\s*(\w+)', table_of_ours))
+    assert len(names) > 20
+    text = (ROOT / "conf/kcauth.conf").read_text()
+    missing = {name for name, reader in names.items() if reader != "refuse_later"
+               and not re.search(rf"^# ?{name}\b|^{name}\b", text, re.MULTILINE)}
+    assert not missing
 
 
 def test_admins_file_is_accepted_with_every_line_in_force(tmp_path):

@@ -129,7 +129,7 @@ def test_form_post_over_https(realm, new_httpd, authority):
         SSLCertificateFile "{certificate}"
         SSLCertificateKeyFile "{key}"
         """ + PAGES, provider=realm, wait=False, KCAuthResponseMode="form_post",
-        options={"modules": ["ssl", "socache_shmcb"]})
+        options={"modules": ["ssl"]})
     origin = f"https://localhost:{httpd.port}"
     realm.change_client(redirectUris=[origin + CALLBACK])
     person = Person("alice", authority.ca_file)

@@ -363,6 +363,20 @@ def test_session_cookie_is_signed_and_readable_by_its_owner(demo):
         assert field in raw
 
 
+@table("sealing, most", [("encrypted by one directive", "encrypted", 600),
+                         ("held on the server by one directive", "server", 100)])
+def test_session_cookie_is_unreadable_where_that_is_wanted(realm, new_httpd, sealing, most):
+    httpd = new_httpd(provider=realm, KCAuthSession=sealing)
+    person = Person("alice")
+    let_in(person.login(httpd.url("/admin/")))
+    let_in(person.get(httpd.url("/admin/"), follow=False))
+    cookie, = person.jar.named(SESSION)
+    assert len(cookie.value) <= most
+    raw = base64.urlsafe_b64decode(cookie.value + "=" * (-len(cookie.value) % 4))
+    for field in (b"alice", b"Adams", b"admin"):
+        assert field not in raw
+
+
 def test_session_cookie_changed_by_its_owner_is_worth_nothing(demo):
     person = Person("bob")
     person.login(demo.url("/profile"))
