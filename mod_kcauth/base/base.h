@@ -105,6 +105,11 @@ int kc_json_integer(const json_t *object, const char *name, apr_int64_t *out);
 /** Whether `value` (may be NULL) is the string `wanted` or an array that holds it. */
 int kc_json_holds(const json_t *value, const char *wanted);
 
+/* --- text ------------------------------------------------------------------------------------- */
+
+/** Whether the text has a control character (below blank, or DEL), which could end a line. */
+int kc_text_has_controls(const char *text, apr_size_t len);
+
 /* --- URLs and forms ------------------------------------------------------------------------- */
 
 /** The parts of a URL of ours or of the provider's: strings of the pool that parsed it. */

@@ -80,3 +80,22 @@ char *kc_form_encode(apr_pool_t *pool, const char *text)
 {
     return encode(pool, text, "+");
 }
+
+/* Eight bytes at a time: this looks at hundreds of role names with each request. */
+int kc_text_has_controls(const char *text, apr_size_t len)
+{
+    const apr_uint64_t ones = APR_UINT64_C(0x0101010101010101), tops = ones << 7;
+    apr_uint64_t found = 0, eight, del;
+
+    for (; len >= sizeof(eight); len -= sizeof(eight), text += sizeof(eight)) {
+        memcpy(&eight, text, sizeof(eight));
+        del = eight ^ (ones * 0x7f);
+        /* A byte below 0x20 borrows from its top bit, and so does one that equals DEL. */
+        found |= (eight - ones * 0x20) & ~eight & tops;
+        found |= (del - ones) & ~del & tops;
+    }
+    for (; len; len--, text++) {
+        found |= (unsigned char)*text < 0x20 || *text == 0x7f;
+    }
+    return found != 0;
+}

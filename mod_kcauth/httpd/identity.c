@@ -102,15 +102,13 @@ static const char *joined(apr_pool_t *pool, const kc_names *names)
 /* A claim may hold what would end a header's line, or a line of what an application writes. */
 static const char *one_line(apr_pool_t *pool, const char *value)
 {
-    const char *c;
+    apr_size_t len = strlen(value);
     char *clean, *to;
 
-    for (c = value; *c && (unsigned char)*c >= ' ' && *c != 0x7f; c++) {
-    }
-    if (!*c) {
+    if (!kc_text_has_controls(value, len)) {
         return value;
     }
-    clean = apr_pstrdup(pool, value);
+    clean = apr_pstrmemdup(pool, value, len);
     for (to = clean; *to; to++) {
         if ((unsigned char)*to < ' ' || *to == 0x7f) {
             *to = ' ';

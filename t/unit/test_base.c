@@ -53,6 +53,25 @@ static void random_bytes_fill_the_buffer(void **state)
     assert_memory_equal(bytes + 32, zero, 16);
 }
 
+/* Each byte at each place of texts up to three words long. */
+static void control_characters_are_found_wherever_they_stand(void **state)
+{
+    char text[24];
+    unsigned len, at, byte;
+
+    (void)state;
+    for (len = 1; len <= sizeof(text); len++) {
+        for (at = 0; at < len; at++) {
+            for (byte = 0; byte < 256; byte++) {
+                memset(text, ' ', len);
+                text[at] = (char)byte;
+                assert_int_equal(kc_text_has_controls(text, len), byte < 0x20 || byte == 0x7f);
+            }
+        }
+    }
+    assert_int_equal(kc_text_has_controls("", 0), 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -60,6 +79,7 @@ int main(void)
         UNIT_TEST(a_long_text_is_cut),
         UNIT_TEST(random_strings_are_long_and_differ),
         UNIT_TEST(random_bytes_fill_the_buffer),
+        UNIT_TEST(control_characters_are_found_wherever_they_stand),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
