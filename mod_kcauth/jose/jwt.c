@@ -60,6 +60,12 @@ static unsigned char *decode(const slice *part, apr_size_t *len, apr_pool_t *poo
     return kc_base64url_decode(bytes, len, part->text, part->len) == APR_SUCCESS ? bytes : NULL;
 }
 
+static apr_status_t unreadable(kc_error *err, const char *what, const char *why)
+{
+    return kc_fail(err, KC_FAULT_PROVIDER, "KC0303", "the token's %s is not readable: %s", what,
+                   why);
+}
+
 /* Reads a part that is a JSON object; `what` names it in the error. */
 static apr_status_t read_object(json_t **out, const slice *part, const char *what, apr_pool_t *pool,
                                 kc_error *err)
@@ -69,8 +75,7 @@ static apr_status_t read_object(json_t **out, const slice *part, const char *wha
     const char *text = (const char *)decode(part, &len, pool);
 
     if (!text || kc_json_parse(out, text, len, pool, &why) != APR_SUCCESS) {
-        return kc_fail(err, KC_FAULT_PROVIDER, "KC0303", "the token's %s is not readable: %s", what,
-                       why);
+        return unreadable(err, what, why);
     }
     return APR_SUCCESS;
 }
@@ -102,8 +107,7 @@ static apr_status_t check_header(kc_jwt *jwt, kc_alg_set allowed, kc_error *err)
     }
     if (!optional_string(&jwt->typ, jwt->header, "typ") ||
         !optional_string(&jwt->kid, jwt->header, "kid")) {
-        return kc_fail(err, KC_FAULT_PROVIDER, "KC0303",
-                       "the token's header has a typ or kid that is not a string");
+        return unreadable(err, "header", "its typ or kid is no string");
     }
     return APR_SUCCESS;
 }

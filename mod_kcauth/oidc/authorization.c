@@ -57,6 +57,9 @@ void kc_authorization_response_read(kc_authorization_response *out, const apr_ta
     out->error_description = parameter(parameters, "error_description");
 }
 
+/* One id for all errors that say: not without a page (OpenID Connect Core 3.1.2.6). */
+static const char needs_page[] = "KC0524";
+
 /* What an error response means for us, and what would help. */
 static const struct error_meaning {
     const char *error;
@@ -65,10 +68,10 @@ static const struct error_meaning {
     const char *meaning;
 } error_meanings[] = {
     {"access_denied", KC_FAULT_REFUSED, "KC0523", "the person or the provider said no"},
-    {"interaction_required", KC_FAULT_REFUSED, "KC0524", "the person has to act at the provider"},
-    {"login_required", KC_FAULT_REFUSED, "KC0524", "the person has to log in at the provider"},
-    {"consent_required", KC_FAULT_REFUSED, "KC0524", "the person has to consent at the provider"},
-    {"account_selection_required", KC_FAULT_REFUSED, "KC0524",
+    {"interaction_required", KC_FAULT_REFUSED, needs_page, "the person has to act at the provider"},
+    {"login_required", KC_FAULT_REFUSED, needs_page, "the person has to log in at the provider"},
+    {"consent_required", KC_FAULT_REFUSED, needs_page, "the person has to consent at the provider"},
+    {"account_selection_required", KC_FAULT_REFUSED, needs_page,
      "the person has to choose an account at the provider"},
     {"temporarily_unavailable", KC_FAULT_AWAY, "KC0525", "the provider is busy"},
     {"server_error", KC_FAULT_PROVIDER, "KC0526", "the provider failed: see its own log"},
