@@ -5,7 +5,7 @@ import time
 import pytest
 
 from support.client import Client
-from support.expect import let_in, logged_in, refused
+from support.expect import let_in, logged_in, refused, table
 from support.provider import Provider
 from support.wait import until
 
@@ -96,3 +96,15 @@ def test_few_fetches_for_many_children(new_httpd, away):
         assert Client().get(httpd.url("/protected/"), follow=False).status == 302
     assert away.count("discovery") <= 2
     assert away.count("jwks") <= 2
+
+
+@table("carriage", [("hanging", {"hang": True}), ("slow", {"delay": 0.3}), ("quick", {})])
+def test_stop_in_the_middle_of_a_fetch(new_httpd, away, carriage):
+    """What works in the background ends before what it works with; Httpd.stop() looks for crashes."""
+    away.lie(discovery_reply=lambda honest: honest.like(**carriage))
+    away.start()
+    for _ in range(5):
+        httpd = new_httpd(provider=away, wait=False)
+        until(lambda: away.count("discovery"), "a request for the metadata")
+        httpd.restart()
+        away.requests = []
