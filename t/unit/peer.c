@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -225,6 +226,7 @@ peer *peer_start(SSL_CTX *tls, apr_pool_t *pool)
     assert_true(end->listener >= 0);
     end->port = listen_somewhere(end->listener);
     pthread_mutex_init(&end->lock, NULL);
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to whoever has hung up */
     assert_int_equal(pthread_create(&end->thread, NULL, serve, end), 0);
     apr_pool_cleanup_register(pool, end, stop, apr_pool_cleanup_null);
     return end;

@@ -23,7 +23,7 @@ static kc_sealer *sealer_for(apr_pool_t *pool, const char *purpose)
 
 static kc_login_state login(const char *target)
 {
-    kc_login_state state = {"the-id", "the-nonce", "the-verifier", target, created, 2};
+    kc_login_state state = {"the-id", "the-nonce", "the-verifier", target, created, 2, 1};
 
     return state;
 }
@@ -49,6 +49,7 @@ static void comes_back_as_it_was(void **state)
     assert_string_equal(back->target, "/profile?tab=2&x=%20");
     assert_int_equal(back->created, created);
     assert_int_equal(back->attempt, 2);
+    assert_int_equal(back->silent, 1);
 }
 
 static void lives_for_35_minutes(void **state)
@@ -105,12 +106,13 @@ static void other_contents_are_refused(void **state)
 {
     static const char record[] = "\0\0\0\0\0\0\0\0"
                                  "\0\0\0\0"
+                                 "\0\0\0\0"
                                  "\0\1a\0"
                                  "\0\1b\0"
                                  "\0\1c\0"
                                  "\0\1d\0"
                                  "\0\1e";
-    const apr_size_t four = 12 + 16;
+    const apr_size_t four = 16 + 16;
     kc_sealer *sealer = sealer_for(*state, "state");
     kc_login_state *back;
 
