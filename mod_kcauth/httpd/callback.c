@@ -182,6 +182,12 @@ static int silence_refused(request_rec *r, const callback *back, const kc_error 
     return start_again(r, back);
 }
 
+/* Keycloak went away in the middle of a renewal without a page: the session goes on as it is. */
+static int is_put_off(request_rec *r, const callback *back, const kc_error *err)
+{
+    return back->state->silent && err->fault == KC_FAULT_AWAY && kc_session_of(r);
+}
+
 static int with_state(request_rec *r, const kc_site *site, const callback *back)
 {
     apr_time_t deadline = apr_time_now() + apr_time_from_sec(site->conf->timeout);
@@ -196,7 +202,7 @@ static int with_state(request_rec *r, const kc_site *site, const callback *back)
         return refuse(r, back, &err);
     }
     if (kc_authorization_response_check(&back->response, view.metadata, &err) != APR_SUCCESS) {
-        if (back->state->silent) {
+        if (back->state->silent && !is_put_off(r, back, &err)) {
             return silence_refused(r, back, &err);
         }
         if (kc_authorization_response_is_stale(&back->response) && !kc_session_of(r) &&
@@ -211,7 +217,7 @@ static int with_state(request_rec *r, const kc_site *site, const callback *back)
                           err.text);
             return start_again(r, back);
         }
-        return kc_refuse(r, &err, back->target);
+        return is_put_off(r, back, &err) ? go_on(r, back) : kc_refuse(r, &err, back->target);
     }
     return go_on(r, back);
 }

@@ -368,7 +368,7 @@ void kc_session_touch(request_rec *r);
 /** Ends the session here and everywhere: its cookies are removed, and it is revoked. */
 void kc_session_end(request_rec *r);
 
-/** A text that names this one session, for kc_flights. */
+/** A text that names this one session as it was last renewed, for kc_flights. */
 const char *kc_session_name(request_rec *r, const kc_session *session);
 
 /** A record and its tokens as they travel. All texts are sealed. */

@@ -111,6 +111,17 @@ static void renew_now(request_rec *r, const kc_site *site, const char *name,
     kc_flight_abandon(site->flights, name, apr_time_now(), apr_time_from_sec(AWAY_INTERVAL));
 }
 
+/* Whether a person can be sent to Keycloak, as far as is known here. */
+static int keycloak_is_known(request_rec *r, const kc_site *site)
+{
+    apr_time_t deadline = apr_time_now() + apr_time_from_sec(site->conf->timeout);
+    kc_provider_view view;
+    kc_error err = {0};
+
+    return site->provider &&
+           kc_provider_get(site->provider, &view, deadline, r->pool, &err) == APR_SUCCESS;
+}
+
 /*
  * There is no refresh token. A person goes through Keycloak without seeing it; a script is served
  * for one more interval, and is then told to log in.
@@ -119,11 +130,12 @@ static int renew_without_token(request_rec *r, const kc_site *site, const char *
                                const char *target)
 {
     const kc_session *session = kc_session_of(r);
-    int every = site->conf->revalidate;
+    int every = site->conf->revalidate, navigation = kc_request_is_navigation(r);
+    int pause = navigation || !every || every > AWAY_INTERVAL ? AWAY_INTERVAL : every;
 
-    kc_flight_abandon(site->flights, name, apr_time_now(), apr_time_from_sec(AWAY_INTERVAL));
-    if (kc_request_is_navigation(r)) {
-        return kc_login_start_silent(r, target);
+    kc_flight_abandon(site->flights, name, apr_time_now(), apr_time_from_sec(pause));
+    if (navigation) {
+        return keycloak_is_known(r, site) ? kc_login_start_silent(r, target) : OK;
     }
     if (!every || now_of(r) < session->refreshed + 2 * every) {
         if (every) {

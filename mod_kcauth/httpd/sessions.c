@@ -194,8 +194,8 @@ kc_session *kc_session_of(request_rec *r)
 
 const char *kc_session_name(request_rec *r, const kc_session *session)
 {
-    return apr_psprintf(r->pool, "%s %s %" APR_INT64_T_FMT, session->sub, session->sid,
-                        session->created);
+    return apr_psprintf(r->pool, "%s %s %" APR_INT64_T_FMT " %" APR_INT64_T_FMT, session->sub,
+                        session->sid, session->created, session->refreshed);
 }
 
 /* --- out -------------------------------------------------------------------------------------- */
@@ -226,6 +226,15 @@ static void write_again(request_rec *r, const kc_session *session)
     }
 }
 
+/* Another request renews this record, or did: it must not be written over the new one. */
+static int is_replaced(request_rec *r, const kc_site *site, const kc_session *session)
+{
+    kc_flight_state state =
+        kc_flight_look(site->flights, kc_session_name(r, session), apr_time_now(), NULL, r->pool);
+
+    return state == KC_FLIGHT_UNDER_WAY || state == KC_FLIGHT_LANDED;
+}
+
 void kc_session_touch(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
@@ -239,7 +248,8 @@ void kc_session_touch(request_rec *r)
     if (interval > WRITE_INTERVAL) {
         interval = WRITE_INTERVAL;
     }
-    if (kc_request_of(r)->old_key || now_of(r) - session->seen >= (interval ? interval : 1)) {
+    if ((kc_request_of(r)->old_key || now_of(r) - session->seen >= (interval ? interval : 1)) &&
+        !is_replaced(r, site, session)) {
         session->seen = now_of(r);
         write_again(r, session);
     }
@@ -329,6 +339,8 @@ static void describe(request_rec *r, const kc_site *site, const kc_identity *ide
                      kc_session *session)
 {
     int every = site->conf->revalidate;
+    /* Not the request's time: Keycloak may have taken longer than an interval. */
+    apr_int64_t now = apr_time_sec(apr_time_now());
 
     session->sub = identity->sub;
     session->username = identity->username;
@@ -337,8 +349,8 @@ static void describe(request_rec *r, const kc_site *site, const kc_identity *ide
     session->acr = or_empty(identity->acr);
     session->roles_from = or_empty(identity->roles_from);
     session->auth_time = identity->auth_time;
-    session->seen = session->refreshed = now_of(r);
-    session->due = every ? now_of(r) + every : 0;
+    session->seen = session->refreshed = now;
+    session->due = every ? now + every : 0;
     collect_roles(r, site, identity, session);
 }
 
