@@ -112,6 +112,12 @@ def new_httpd():
             no_secrets(said, provider.secrets | Jar.ever)
 
 
+@pytest.fixture(params=["signed", "encrypted", "server"])
+def kind(request):
+    """Each way of keeping sessions, for KCAuthSession."""
+    return request.param
+
+
 @pytest.fixture
 def new_tls_site(new_httpd, new_provider, authority):
     """Makes (httpd, client): the site on https, and a client that trusts it."""
