@@ -87,7 +87,7 @@ static int makes_sense(table *shared, apr_time_t now)
     for (i = 0; i < BUCKETS * WORDS; i++) {
         highest = later(highest, atomic_load(&shared->buckets[i / WORDS].words[i % WORDS]));
     }
-    return (magic == MAGIC || (magic == 0 && highest == 0)) && highest >> TAG_BITS <= latest &&
+    return (magic == MAGIC || magic == 0) && highest >> TAG_BITS <= latest &&
            atomic_load(&shared->floor) <= latest;
 }
 
