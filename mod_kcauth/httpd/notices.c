@@ -40,6 +40,7 @@ static int only_post(request_rec *r)
     if (r->method_number == M_POST) {
         return OK;
     }
+    apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     ap_allow_standard_methods(r, REPLACE_ALLOW, M_POST, -1);
     return HTTP_METHOD_NOT_ALLOWED;
 }
@@ -138,6 +139,7 @@ int kc_frontchannel_logout_handler(request_rec *r)
     kc_url url;
 
     if (r->method_number != M_GET) {
+        apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
         ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
         return HTTP_METHOD_NOT_ALLOWED;
     }
@@ -201,9 +203,10 @@ static void obey(request_rec *r, const kc_site *site, const kc_logout_notice *no
         }
         return;
     }
-    /* Sessions older than notBefore end, an equal one is good; a logout of everybody has a
-     * notBefore of now. */
-    until = notice->not_before ? apr_time_from_sec(notice->not_before) - 1 : apr_time_now();
+    /* Of a push, sessions older than notBefore end, an equal one is good. A logout of everybody has
+     * the second in which it is sent as notBefore: what began in that second ends as well. */
+    until = strcmp(notice->action, "LOGOUT") ? apr_time_from_sec(notice->not_before) - 1
+                                             : apr_time_now();
     kc_site_revoke(r->server, site, KC_REVOKED_ALL, "", until, r->pool);
     ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
                   "KC0967: Keycloak ended all sessions begun before %" APR_INT64_T_FMT,

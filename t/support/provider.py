@@ -350,14 +350,14 @@ class Provider:
         """(sid, headers): the browser's session, or a new one of `user`."""
         cookies = dict(part.strip().split("=", 1)
                        for part in request.headers.get("cookie", "").split(";") if "=" in part)
-        sid = cookies.get("KEYCLOAK_IDENTITY")
+        sid = cookies.get("KEYCLOAK_IDENTITY", "").partition(".")[0]
         if sid in self.sessions:
             return sid, {}
         if request.query.get("prompt") == "none":
             raise Refusal(302, "login_required")
         sid = secrets.token_urlsafe(18)
         self.sessions[sid] = self.user
-        return sid, {"Set-Cookie": f"KEYCLOAK_IDENTITY={sid};Path=/realms/{REALM}/;HttpOnly"}
+        return sid, {"Set-Cookie": f"KEYCLOAK_IDENTITY={sid}.{secrets.token_hex(8)};Path=/realms/{REALM}/;HttpOnly"}
 
     def _authorize(self, query, sid):
         if query.get("response_type") != "code":
