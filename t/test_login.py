@@ -1,5 +1,6 @@
 """The honest login: what is asked of the provider, what is kept, where it leads."""
 
+import html
 import re
 
 import pytest
@@ -292,7 +293,12 @@ def test_cookie_name_and_same_site(new_httpd, new_provider):
     httpd = new_httpd(provider=new_provider(kinds=["ES256"]), KCAuthCookieName="who",
                       KCAuthCookieSameSite="Strict")
     client = Client()
-    let_in(client.login(httpd.url("/protected/")))
+    page = client.login(httpd.url("/protected/?a=1&b"))
+    # A redirect from the provider would not carry the new cookie: a page of ours leads on.
+    assert page.status == 200 and "/callback?" in page.url
+    target, = re.findall(r'href="([^"]+)"', page.text)
+    assert html.unescape(target) == "/protected/?a=1&b"
+    let_in(client.get(httpd.url("/protected/")))
     cookie, = client.jar.named("who")
     assert cookie.same_site == "strict"
     assert not client.jar.named("kcauth.*")

@@ -100,11 +100,11 @@ def test_few_fetches_for_many_children(new_httpd, away):
 
 @table("carriage", [("hanging", {"hang": True}), ("slow", {"delay": 0.3}), ("quick", {})])
 def test_stop_in_the_middle_of_a_fetch(new_httpd, away, carriage):
-    """What works in the background ends before what it works with; Httpd.stop() looks for crashes."""
+    """What works in the background ends before what it works with; stopping looks for crashes."""
     away.lie(discovery_reply=lambda honest: honest.like(**carriage))
     away.start()
+    httpd = new_httpd(provider=away, wait=False)
     for _ in range(5):
-        httpd = new_httpd(provider=away, wait=False)
         until(lambda: away.count("discovery"), "a request for the metadata")
-        httpd.restart()
         away.requests = []
+        httpd.restart()
