@@ -10,6 +10,7 @@ from support.expect import (ID_TOKEN, REFRESH_TOKEN, SESSION, STATE, let_in, ref
                             table)
 from support.site import PAGES, seen
 
+
 def request_of(answer):
     """The parameters of the authorization request."""
     return query_of(answer.location)
