@@ -13,6 +13,21 @@ static const char *after_logout(request_rec *r, const kc_site *site)
     return *url == '/' ? apr_pstrcat(r->pool, kc_request_origin(r, site), url, NULL) : url;
 }
 
+/*
+ * Whether the page that led here is not one of ours. Browsers send Sec-Fetch-Site over https and to
+ * localhost alone, but Origin with each POST.
+ */
+static int is_foreign(request_rec *r, const kc_site *site)
+{
+    const char *from = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+
+    if (from) {
+        return strcmp(from, "same-origin") && strcmp(from, "none");
+    }
+    return r->method_number == M_POST && origin && strcmp(origin, kc_request_origin(r, site));
+}
+
 /* Without a logout at the provider its tokens are revoked by name, where the refresh token is at
  * hand. */
 static void revoke_tokens(request_rec *r, const kc_site *site, const kc_provider_view *view,
@@ -21,10 +36,17 @@ static void revoke_tokens(request_rec *r, const kc_site *site, const kc_provider
     const char *token = kc_carried_refresh_token(r, site);
     kc_error err = {0};
 
-    if (token &&
-        kc_token_revoke(kc_provider_http(site->provider), view->metadata, client, token, deadline,
-                        r->pool, &err) != APR_SUCCESS &&
-        err.id) {
+    if (!token) {
+        return;
+    }
+    if (kc_provider_enter(site->provider, &err) == APR_SUCCESS) {
+        if (kc_token_revoke(kc_provider_http(site->provider), view->metadata, client, token,
+                            deadline, r->pool, &err) == APR_SUCCESS) {
+            err.id = NULL;
+        }
+        kc_provider_leave(site->provider);
+    }
+    if (err.id) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s", err.id, err.text);
     }
 }
@@ -52,7 +74,9 @@ static const char *end_session_url(request_rec *r, const kc_site *site, const ch
     if (!url) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "KC0902: logout ends here alone, the provider has no end_session_endpoint");
-        revoke_tokens(r, site, &view, &client, deadline);
+        if (!is_foreign(r, site)) {
+            revoke_tokens(r, site, &view, &client, deadline);
+        }
     }
     return url;
 }
@@ -76,13 +100,6 @@ static int ask_first(request_rec *r, const kc_site *site)
     return leave(r, url ? url : "/");
 }
 
-static int is_foreign(request_rec *r)
-{
-    const char *from = apr_table_get(r->headers_in, "Sec-Fetch-Site");
-
-    return from && strcmp(from, "same-origin") && strcmp(from, "none");
-}
-
 int kc_logout_handler(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
@@ -94,8 +111,9 @@ int kc_logout_handler(request_rec *r)
         return HTTP_METHOD_NOT_ALLOWED;
     }
     session = kc_session_of(r);
-    if (session && is_foreign(r)) {
-        return ask_first(r, site);
+    if (is_foreign(r, site)) {
+        /* With a POST from there browsers send no cookie, but they would obey one that is removed. */
+        return session ? ask_first(r, site) : leave(r, after_logout(r, site));
     }
     if (session) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0900: %s (%s) logs out", session->username,

@@ -116,6 +116,7 @@ kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t 
 {
     const char *path = apr_pstrcat(ptemp, state_dir, "/revoked", NULL);
     apr_size_t size = kc_revocations_size();
+    apr_finfo_t info;
     apr_file_t *file;
     apr_mmap_t *map;
     apr_status_t rv = make_folder(state_dir, s, ptemp);
@@ -126,6 +127,9 @@ kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t 
     rv = apr_file_open(&file, path,
                        APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_BINARY,
                        APR_FPROT_UREAD | APR_FPROT_UWRITE, ptemp);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
+    }
     if (rv == APR_SUCCESS) {
         rv = apr_file_trunc(file, (apr_off_t)size);
     }
@@ -140,5 +144,8 @@ kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t 
         return NULL;
     }
     apr_file_close(file);
+    if (info.size && info.size != (apr_off_t)size) {
+        memset(map->mm, 0xff, size); /* what was cut off is not known: content of another layout */
+    }
     return kc_revocations_attach(map->mm, apr_time_now(), horizon, pool);
 }
