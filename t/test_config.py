@@ -48,7 +48,7 @@ MISTAKES = [
      ["KCAuthSessionStore"]),
     ("revalidate-word", GOOD + "KCAuthRevalidate often\n", ["KCAuthRevalidate"]),
     ("revalidate-other-word", GOOD + "KCAuthRevalidate 300 never\n", ["KCAuthRevalidate"]),
-    ("max-calls-of-later", GOOD + "KCAuthMaxCalls 5\n", ["KCAuthMaxCalls"]),
+    ("max-calls-none", GOOD + "KCAuthMaxCalls 0\n", ["KCAuthMaxCalls", "1 at least"]),
     ("response-mode", GOOD + "KCAuthResponseMode fragment\n", ["query", "form_post"]),
     ("userinfo", GOOD + "KCAuthUserInfo sometimes\n", ["auto", "on", "off"]),
     ("same-site", GOOD + "KCAuthCookieSameSite Loose\n", ["Lax", "Strict", "None"]),

@@ -179,6 +179,23 @@ KC_WARN_UNUSED apr_status_t kc_form_parse(apr_table_t **out, const char *text, a
  */
 const char *kc_url_local_target(apr_pool_t *pool, const char *text);
 
+/* --- a bulkhead ------------------------------------------------------------------------------- */
+
+/**
+ * How many may be somewhere at once, over all processes that share the memory. Nobody waits: who
+ * finds it full is told so. What a killed process had inside is found and forgotten.
+ */
+typedef struct kc_gate kc_gate;
+
+apr_size_t kc_gate_size(void);
+
+/** @param shared  kc_gate_size() bytes, zeroed at the start, aligned for 8 bytes */
+kc_gate *kc_gate_attach(void *shared, int limit, apr_pool_t *pool);
+
+/** @return 1: inside, and kc_gate_leave() must follow; 0: full. */
+KC_WARN_UNUSED int kc_gate_enter(kc_gate *gate);
+void kc_gate_leave(kc_gate *gate);
+
 /* --- calls over HTTP ------------------------------------------------------------------------ */
 
 /** A bounded pool of libcurl handles, one per child and trust setting, with connections kept. */

@@ -22,7 +22,7 @@ void *kc_server_conf_create(apr_pool_t *pool, server_rec *s)
 
     (void)s;
     conf->timeout = conf->connect_timeout = KC_UNSET;
-    conf->insecure_http = KC_UNSET;
+    conf->insecure_http = conf->max_calls = KC_UNSET;
     conf->session_idle = conf->session_max = KC_UNSET;
     conf->userinfo = KC_UNSET;
     conf->session = conf->revalidate = conf->revalidate_strict = KC_UNSET;
@@ -77,6 +77,7 @@ void *kc_server_conf_merge(apr_pool_t *pool, void *basev, void *addv)
     conf->user_claim = text_of(base->user_claim, add->user_claim);
     conf->timeout = number_of(base->timeout, add->timeout);
     conf->connect_timeout = number_of(base->connect_timeout, add->connect_timeout);
+    conf->max_calls = number_of(base->max_calls, add->max_calls);
     conf->insecure_http = number_of(base->insecure_http, add->insecure_http);
     conf->session_idle = number_of(base->session_idle, add->session_idle);
     conf->session_max = number_of(base->session_max, add->session_max);

@@ -278,13 +278,6 @@ static const char *set_store(cmd_parms *cmd, void *dir, const char *arg)
     return what ? wrong(cmd, "KC0135", what) : NULL;
 }
 
-static const char *refuse_later(cmd_parms *cmd, void *dir, const char *args)
-{
-    (void)dir;
-    (void)args;
-    return wrong(cmd, "KC0125", "this version does not have it yet; leave the directive out");
-}
-
 static const char *set_export(cmd_parms *cmd, void *dirv, const char *arg)
 {
     static const word words[] = {{"env", KC_EXPORT_ENV},
@@ -322,6 +315,23 @@ static const char *set_seconds(cmd_parms *cmd, void *dir, const char *arg)
         return wrong(cmd, "KC0128", "takes a number of seconds, 1 at least");
     }
     *field = (int)seconds;
+    return NULL;
+}
+
+static const char *set_max_calls(cmd_parms *cmd, void *dir, const char *arg)
+{
+    const char *what = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    char *end;
+    apr_int64_t calls = apr_strtoi64(arg, &end, 10);
+
+    (void)dir;
+    if (what) {
+        return what;
+    }
+    if (end == arg || *end || calls < 1 || calls > 100000) {
+        return wrong(cmd, "KC0125", "takes a number of calls, 1 at least");
+    }
+    kc_server_conf_of(cmd->server)->max_calls = (int)calls;
     return NULL;
 }
 
@@ -479,7 +489,8 @@ const command_rec kc_directives[] = {
                   "seconds that a whole login's talk with Keycloak may take: 10"),
     AP_INIT_TAKE1("KCAuthConnectTimeout", set_seconds, FIELD(connect_timeout), RSRC_CONF,
                   "seconds for one connect: 2"),
-    AP_INIT_RAW_ARGS("KCAuthMaxCalls", refuse_later, NULL, RSRC_CONF, "calls to Keycloak at once"),
+    AP_INIT_TAKE1("KCAuthMaxCalls", set_max_calls, NULL, RSRC_CONF,
+                  "requests that may wait for Keycloak at once: a quarter of the workers"),
     AP_INIT_FLAG("KCAuthInsecureHTTP", set_insecure_http, NULL, RSRC_CONF,
                  "whether plain http to hosts other than loopback is allowed: off"),
     AP_INIT_TAKE1("KCAuthSession", set_session, NULL, RSRC_CONF,

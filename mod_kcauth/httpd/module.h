@@ -90,6 +90,7 @@ typedef struct kc_server_conf {
     const char *user_claim;
     int timeout; /**< seconds */
     int connect_timeout;
+    int max_calls; /**< of the whole server, so the main server's counts */
     int insecure_http;
     int session_idle;
     int session_max;

@@ -17,7 +17,7 @@
 #include "httpd/module.h"
 
 static const char style[] =
-    ":root{color-scheme:light dark}"
+    ":root{color-scheme:light dark;background:Canvas;color:CanvasText}"
     "body{font:1.0625rem/1.6 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 "
     "1.5rem}"
     "h1{font-size:1.5rem;line-height:1.25}"

@@ -2,102 +2,146 @@
 
 /*
  * Revocations, here and between servers. Servers that share a store keep one entry in it: what any
- * of them revoked in the last minutes, as "HASH-TIME" words. Each takes over what it finds there
- * once a second, and adds of its own what is missing (also what a server that wrote at the same
- * moment overwrote). Words leave by age alone, so all servers end up with the same.
+ * of them revoked in the last minutes, as "HASH-TIME-TOLD" words. Each takes over what it finds
+ * there once a second, and adds of its own what is missing, also what a server that wrote at the
+ * same moment overwrote. Words leave by the age of their telling alone, so all end up with the
+ * same.
  */
 
 #include <stdlib.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "httpd/module.h"
 
 #define ENTRY "revocations"
+#define HEX16 "%016" APR_UINT64_T_HEX_FMT
 
 enum {
-    TOLD_FOR = 300,
-    TOLD_MAX = 2000,
-    WORD = 34
-}; /* seconds; words; characters of one, and a blank */
+    TOLD_FOR = 300, /* seconds */
+    TOLD_MAX = 4000,
+    KEY = 33,           /* characters of HASH-TIME */
+    WORD = KEY + 17 + 1 /* of the whole, and a blank */
+};
 
-static const char *word_of(apr_pool_t *pool, const kc_revocation *revocation)
-{
-    return apr_psprintf(pool, "%016" APR_UINT64_T_HEX_FMT "-%016" APR_UINT64_T_HEX_FMT,
-                        revocation->hash, (apr_uint64_t)revocation->time);
-}
+/* What is to stand in the entry. */
+typedef struct news {
+    apr_pool_t *pool;
+    apr_time_t now;
+    apr_hash_t *known;         /* by HASH-TIME */
+    apr_array_header_t *words; /* of const char * */
+    int added;                 /* words that were not in the entry */
+} news;
 
 /* --- what is found ---------------------------------------------------------------------------- */
 
-static int read_word(const char *word, kc_revocation *revocation)
+static int read_number(const char *text, char end, apr_uint64_t *number)
 {
-    char *end;
+    char *stop;
 
-    revocation->hash = strtoull(word, &end, 16);
-    if (end != word + 16 || *end != '-') {
-        return 0;
-    }
-    revocation->time = (apr_time_t)strtoull(word + 17, &end, 16);
-    return end == word + 33 && (*end == ' ' || !*end);
+    *number = strtoull(text, &stop, 16);
+    return stop == text + 16 && *stop == end;
 }
 
-static void take_over(kc_revocations *table, const char *text, apr_time_t since)
+static int read_word(const char *word, kc_revocation *revocation, apr_time_t *told)
+{
+    apr_uint64_t time = 0, when = 0;
+
+    if (!read_number(word, '-', &revocation->hash) || !read_number(word + 17, '-', &time) ||
+        (!read_number(word + 34, ' ', &when) && !read_number(word + 34, '\0', &when))) {
+        return 0;
+    }
+    revocation->time = (apr_time_t)time;
+    *told = (apr_time_t)when;
+    return 1;
+}
+
+static void keep(news *all, const char *word)
+{
+    APR_ARRAY_PUSH(all->words, const char *) = word;
+    apr_hash_set(all->known, word, KEY, word);
+}
+
+/* Enters what other servers told, and keeps it in the entry while it is young. */
+static void take_over(kc_revocations *table, news *all, const char *text)
 {
     apr_size_t left = strlen(text);
     kc_revocation revocation;
+    apr_time_t told;
 
-    for (; left >= WORD - 1 && read_word(text, &revocation); text += WORD, left -= WORD) {
-        if (revocation.time >= since) {
-            kc_revoke(table, &revocation);
+    while (left >= WORD - 1 && read_word(text, &revocation, &told)) {
+        kc_revoke(table, &revocation);
+        if (told > all->now - apr_time_from_sec(TOLD_FOR) && all->words->nelts < TOLD_MAX) {
+            keep(all, apr_pstrmemdup(all->pool, text, WORD - 1));
         }
         if (left < WORD) {
-            break;
+            return;
         }
+        text += WORD;
+        left -= WORD;
     }
 }
 
 /* --- what is told ----------------------------------------------------------------------------- */
 
-typedef struct telling {
-    apr_pool_t *pool;
-    const char *found; /* what the entry says */
-    apr_array_header_t *words;
-    int missing; /* words of ours that are not in it */
-} telling;
-
 static void tell(void *baton, const kc_revocation *revocation)
 {
-    telling *news = baton;
-    const char *word = word_of(news->pool, revocation);
+    news *all = baton;
+    const char *word = apr_psprintf(all->pool, HEX16 "-" HEX16 "-" HEX16, revocation->hash,
+                                    (apr_uint64_t)revocation->time, (apr_uint64_t)all->now);
 
-    if (news->words->nelts < TOLD_MAX) {
-        APR_ARRAY_PUSH(news->words, const char *) = word;
-        news->missing += !strstr(news->found, word);
+    if (!apr_hash_get(all->known, word, KEY)) {
+        if (all->words->nelts < TOLD_MAX) {
+            keep(all, word);
+        }
+        all->added++;
+    }
+}
+
+static void complain_of_many(server_rec *s, const news *all)
+{
+    static apr_time_t complained;
+
+    if (all->words->nelts < TOLD_MAX || all->now - complained < apr_time_from_sec(60)) {
+        return;
+    }
+    complained = all->now;
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                 "KC0968: over %d sessions ended in %d seconds; other servers hear of some of them "
+                 "by KCAuthRevalidate only",
+                 TOLD_MAX, TOLD_FOR);
+}
+
+/* `first` (may be NULL) is told whatever its time: a not-before may lie far back. */
+static void exchange(server_rec *s, kc_revocations *table, const kc_revocation *first,
+                     apr_pool_t *pool)
+{
+    news all = {pool, apr_time_now(), apr_hash_make(pool),
+                apr_array_make(pool, 16, sizeof(const char *)), 0};
+    char *found = NULL;
+    apr_status_t rv = kc_store_get(s, ENTRY, &found, pool);
+
+    if (rv == APR_SUCCESS) {
+        take_over(table, &all, found);
+    } else if (!APR_STATUS_IS_NOTFOUND(rv)) {
+        return; /* said in the log by the store; the next second tries again */
+    }
+    if (first) {
+        tell(&all, first);
+    }
+    kc_revocations_each(table, all.now - apr_time_from_sec(TOLD_FOR), tell, &all);
+    complain_of_many(s, &all);
+    if (all.added && kc_store_put(s, ENTRY, apr_array_pstrcat(pool, all.words, ' '),
+                                  all.now + apr_time_from_sec(2 * TOLD_FOR), pool) != APR_SUCCESS) {
+        return;
     }
 }
 
 void kc_revocations_exchange(server_rec *s, kc_revocations *table, apr_pool_t *pool)
 {
-    apr_time_t since = apr_time_now() - apr_time_from_sec(TOLD_FOR);
-    telling news = {pool, "", apr_array_make(pool, 16, sizeof(const char *)), 0};
-    char *found = NULL;
-    apr_status_t rv;
-
-    if (!kc_store_is_shared()) {
-        return;
-    }
-    rv = kc_store_get(s, ENTRY, &found, pool);
-    if (rv == APR_SUCCESS) {
-        news.found = found;
-        take_over(table, found, since);
-    } else if (!APR_STATUS_IS_NOTFOUND(rv)) {
-        return;
-    }
-    kc_revocations_each(table, since, tell, &news); /* by now that is theirs and ours */
-    if (news.missing &&
-        kc_store_put(s, ENTRY, apr_array_pstrcat(pool, news.words, ' '),
-                     apr_time_now() + apr_time_from_sec(2 * TOLD_FOR), pool) != APR_SUCCESS) {
-        return; /* said in the log by the store; the next second tries again */
+    if (kc_store_is_shared()) {
+        exchange(s, table, NULL, pool);
     }
 }
 
@@ -107,5 +151,7 @@ void kc_site_revoke(server_rec *s, const kc_site *site, kc_revoked_kind kind, co
     kc_revocation revocation = kc_revocation_make(&site->realm_key, kind, name, time);
 
     kc_revoke(site->revocations, &revocation);
-    kc_revocations_exchange(s, site->revocations, pool);
+    if (kc_store_is_shared()) {
+        exchange(s, site->revocations, &revocation, pool);
+    }
 }

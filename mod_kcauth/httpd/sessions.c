@@ -500,7 +500,10 @@ void kc_session_end(request_rec *r)
     const kc_session *session = kc_session_of(r);
 
     if (session) {
-        kc_site_revoke(r->server, site, KC_REVOKED_SID, session->sid, r->request_time, r->pool);
+        /* It may have begun on a server whose clock is ahead of ours. */
+        apr_time_t ended = r->request_time > session->created ? r->request_time : session->created;
+
+        kc_site_revoke(r->server, site, KC_REVOKED_SID, session->sid, ended, r->pool);
     }
     forget(r);
     kc_carry_end(r, site);

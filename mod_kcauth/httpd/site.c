@@ -278,6 +278,18 @@ static apr_status_t make_site(runtime *rt, server_rec *s, apr_pool_t *pool, apr_
     return seal_site(site, s, pool, ptemp);
 }
 
+/* A quarter of the workers, unless the main server says otherwise. */
+static int max_calls(const server_rec *s)
+{
+    const kc_server_conf *conf = kc_server_conf_of(s);
+    int servers = 1, threads = 1, quarter;
+
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &servers);
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    quarter = servers * (threads > 0 ? threads : 1) / 4;
+    return conf->max_calls != KC_UNSET ? conf->max_calls : quarter > 0 ? quarter : 1;
+}
+
 /* One anonymous segment that all children inherit: a counter, what was used up, renewals under way,
  * each realm's documents. */
 static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
@@ -285,12 +297,14 @@ static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
     enum { COUNTER = 64 }; /* a cache line of its own */
     apr_size_t each = kc_provider_shared_size();
     apr_size_t flights_at = COUNTER + APR_ALIGN(kc_once_size(), 64);
-    apr_size_t documents = flights_at + APR_ALIGN(kc_flights_size(), 64);
+    apr_size_t gate_at = flights_at + APR_ALIGN(kc_flights_size(), 64);
+    apr_size_t documents = gate_at + APR_ALIGN(kc_gate_size(), 64);
     apr_size_t size = documents + each * (apr_size_t)rt->realms->nelts;
     apr_shm_t *shm;
     char *base;
     kc_once *once;
     kc_flights *flights;
+    kc_gate *gate;
     int i;
     apr_status_t rv = apr_shm_create(&shm, size, NULL, pool);
 
@@ -303,8 +317,10 @@ static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
     /* Fresh from the kernel it is zeroed, and left untouched: most of it will never be used. */
     once = kc_once_attach(base + COUNTER, pool);
     flights = kc_flights_attach(base + flights_at, pool);
+    gate = kc_gate_attach(base + gate_at, max_calls(s), pool);
     for (i = 0; i < rt->realms->nelts; i++) {
         APR_ARRAY_IDX(rt->realms, i, realm *)->shared = base + documents + each * (apr_size_t)i;
+        APR_ARRAY_IDX(rt->realms, i, realm *)->options.gate = gate;
     }
     for (i = 0; i < rt->sites->nelts; i++) {
         APR_ARRAY_IDX(rt->sites, i, kc_site *)->once = once;

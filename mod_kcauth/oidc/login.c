@@ -112,8 +112,8 @@ static apr_status_t read_userinfo(reading *in)
     return rv;
 }
 
-static apr_status_t read_person(kc_identity **out, kc_tokens **tokens, const kc_grant *grant,
-                                reading *in)
+static apr_status_t ask_person(kc_identity **out, kc_tokens **tokens, const kc_grant *grant,
+                               reading *in)
 {
     const kc_verifier *verifier = &in->verifier;
     kc_tokens *received;
@@ -132,6 +132,19 @@ static apr_status_t read_person(kc_identity **out, kc_tokens **tokens, const kc_
     *out = kc_identity_make(&in->sources, in->user_claim, in->pool);
     *tokens = received;
     return APR_SUCCESS;
+}
+
+static apr_status_t read_person(kc_identity **out, kc_tokens **tokens, const kc_grant *grant,
+                                reading *in)
+{
+    apr_status_t rv = kc_provider_enter(in->verifier.provider, in->err);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = ask_person(out, tokens, grant, in);
+    kc_provider_leave(in->verifier.provider);
+    return rv;
 }
 
 apr_status_t kc_login_finish(kc_identity **out, kc_tokens **tokens, kc_provider *provider,

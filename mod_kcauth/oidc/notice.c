@@ -16,13 +16,19 @@ apr_status_t kc_notice_verify(kc_jwt **out, const char *token, const kc_notice_k
                               kc_verifier *verifier, apr_pool_t *pool, kc_error *err)
 {
     kc_error why = {0};
+    apr_status_t rv;
 
     if (strnlen(token, LONGEST_TOKEN + 1) > LONGEST_TOKEN) {
         return kc_fail(err, KC_FAULT_REQUEST, kind->too_long, "the %s is over %d bytes", kind->name,
                        LONGEST_TOKEN);
     }
-    if (kc_verifier_jwt(out, token, verifier, pool, &why) == APR_SUCCESS) {
-        return APR_SUCCESS;
+    if (kc_provider_enter(verifier->provider, err) != APR_SUCCESS) {
+        return APR_EGENERAL;
+    }
+    rv = kc_verifier_jwt(out, token, verifier, pool, &why);
+    kc_provider_leave(verifier->provider);
+    if (rv == APR_SUCCESS) {
+        return rv;
     }
     if (verifier->keyless) {
         return kc_fail(err, KC_FAULT_AWAY, kind->keyless,

@@ -51,6 +51,7 @@ typedef struct kc_provider_options {
     const char *discovery_url;   /**< public */
     const char *internal_origin; /**< KCAuthInternalURL, or NULL */
     int insecure;                /**< KCAuthInsecureHTTP */
+    kc_gate *gate;               /**< bounds who waits for the provider; NULL: nothing does */
 } kc_provider_options;
 
 /** Bytes of zeroed memory, shared over the children, that a provider keeps its documents in. */
@@ -101,6 +102,13 @@ KC_WARN_UNUSED apr_status_t kc_provider_newer_keys(kc_provider *provider, kc_pro
 KC_WARN_UNUSED apr_status_t kc_provider_refresh(kc_provider *provider, apr_interval_time_t max_age,
                                                 apr_time_t deadline, apr_pool_t *pool,
                                                 kc_error *err);
+
+/**
+ * To be called before a thread waits for the provider's answer (what this header offers does so by
+ * itself; kc_token_revoke() does not). A failure is AWAY: too many wait already.
+ */
+KC_WARN_UNUSED apr_status_t kc_provider_enter(kc_provider *provider, kc_error *err);
+void kc_provider_leave(kc_provider *provider);
 
 /** What calls to the provider's endpoints go through. */
 kc_http *kc_provider_http(const kc_provider *provider);

@@ -319,6 +319,7 @@ apr_status_t kc_provider_create(kc_provider **out, const kc_provider_options *op
     provider->options.discovery_url = apr_pstrdup(pool, options->discovery_url);
     provider->options.internal_origin = apr_pstrdup(pool, origin);
     provider->options.insecure = options->insecure;
+    provider->options.gate = options->gate;
     provider->discovery_url = provider->options.discovery_url;
     if (origin) {
         provider->discovery_url = kc_url_rebase(pool, options->discovery_url, origin);
@@ -343,10 +344,43 @@ kc_http *kc_provider_http(const kc_provider *provider)
     return provider->http;
 }
 
+apr_status_t kc_provider_enter(kc_provider *provider, kc_error *err)
+{
+    if (!provider->options.gate || kc_gate_enter(provider->options.gate)) {
+        return APR_SUCCESS;
+    }
+    return kc_fail(err, KC_FAULT_AWAY, "KC0231",
+                   "KCAuthMaxCalls requests wait for Keycloak already: it is slow, or away");
+}
+
+void kc_provider_leave(kc_provider *provider)
+{
+    if (provider->options.gate) {
+        kc_gate_leave(provider->options.gate);
+    }
+}
+
 static void lend(kc_provider_view *view, snapshot *current, apr_pool_t *pool)
 {
     hold(current, pool);
     *view = current->view;
+}
+
+/* Nothing is known yet: waits for who is at it, or fetches. */
+static apr_status_t get_first(kc_provider *provider, apr_time_t deadline, apr_pool_t *pool,
+                              kc_error *err)
+{
+    apr_status_t rv = kc_provider_enter(provider, err);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = await(provider, deadline, err);
+    if (rv == APR_SUCCESS && !provider->current) {
+        rv = fetch_both(provider, deadline, pool, err);
+    }
+    kc_provider_leave(provider);
+    return rv;
 }
 
 apr_status_t kc_provider_get(kc_provider *provider, kc_provider_view *view, apr_time_t deadline,
@@ -358,10 +392,7 @@ apr_status_t kc_provider_get(kc_provider *provider, kc_provider_view *view, apr_
     apr_thread_mutex_lock(provider->lock);
     adopt(provider);
     if (!provider->current) {
-        rv = await(provider, deadline, &failure);
-    }
-    if (rv == APR_SUCCESS && !provider->current) {
-        rv = fetch_both(provider, deadline, pool, &failure);
+        rv = get_first(provider, deadline, pool, &failure);
     }
     if (rv == APR_SUCCESS && !provider->current) {
         rv = kc_fail(&failure, KC_FAULT_AWAY, "KC0248",

@@ -1,0 +1,108 @@
+"""Calm: a Keycloak that hangs ties up a fixed share of the workers, and nobody else notices."""
+
+import threading
+import time
+
+import pytest
+
+from support.client import Client
+from support.expect import let_in, logged_in
+from support.wait import until
+
+CALLS = 4
+CROWD = 40
+PATIENCE = 2  # KCAuthTimeout
+
+
+def hanging(honest):
+    return honest.like(hang=True)
+
+
+def crowd(httpd):
+    """Logs in from many browsers at once; returns the threads and a list of (seconds, response)."""
+    results = []
+
+    def one():
+        begun = time.monotonic()
+        answer = Client().login(httpd.url("/protected/"))
+        results.append((time.monotonic() - begun, answer))
+
+    threads = [threading.Thread(target=one) for _ in range(CROWD)]
+    for thread in threads:
+        thread.start()
+    return threads, results
+
+
+def end_of(threads):
+    for thread in threads:
+        thread.join(60)
+
+
+def held_up(results):
+    return [answer for seconds, answer in results if seconds >= PATIENCE * 0.9]
+
+
+def turned_away(results):
+    return [answer for _, answer in results if "KC0231" in answer.text]
+
+
+def worst_of_a_page(httpd, insider):
+    """The longest that a public page, and one for who is logged in, take meanwhile."""
+    worst = 0
+    visitor = Client()
+    for _ in range(50):
+        begun = time.monotonic()
+        assert visitor.get(httpd.url("/plain/index.html")).status == 200
+        if insider:
+            let_in(insider.get(httpd.url("/protected/"), follow=False))
+        worst = max(worst, time.monotonic() - begun)
+        time.sleep(0.02)
+    return worst
+
+
+def all_are_told(results):
+    assert len(results) == CROWD
+    for _, answer in results:
+        assert answer.status == 503 and answer.headers["Retry-After"]
+    assert turned_away(results)
+
+
+def test_token_endpoint_that_hangs(new_httpd, new_provider):
+    provider = new_provider(kinds=["ES256"])
+    httpd = new_httpd(provider=provider, KCAuthMaxCalls=CALLS, KCAuthTimeout=PATIENCE)
+    insider = logged_in(httpd)
+    provider.lie(token_reply=hanging)
+    threads, results = crowd(httpd)
+    worst = worst_of_a_page(httpd, insider)
+    end_of(threads)
+    all_are_told(results)
+    assert len(held_up(results)) <= CALLS
+    assert worst < PATIENCE / 2, f"a page that needs no Keycloak took {worst:.3f} s"
+    provider.reset()
+    let_in(Client().login(httpd.url("/protected/")))
+
+
+@pytest.mark.parametrize("what", ["discovery_reply", "jwks_reply"])
+def test_metadata_that_hang(new_httpd, new_provider, what):
+    provider = new_provider(kinds=["ES256"])
+    provider.lie(**{what: hanging})
+    httpd = new_httpd(provider=provider, wait=False, KCAuthMaxCalls=CALLS, KCAuthTimeout=PATIENCE)
+    threads, results = crowd(httpd)
+    worst = worst_of_a_page(httpd, None)
+    end_of(threads)
+    all_are_told(results)
+    assert worst < PATIENCE / 2, f"a page that needs no Keycloak took {worst:.3f} s"
+    provider.reset()
+    until(lambda: Client().login(httpd.url("/protected/")).status == 200, "the metadata")
+
+
+def test_default_is_a_quarter_of_the_workers(new_httpd, new_provider):
+    """The bench's servers have 64 threads, or 24 processes."""
+    provider = new_provider(kinds=["ES256"])
+    httpd = new_httpd(provider=provider, KCAuthTimeout=PATIENCE)
+    provider.lie(token_reply=hanging)
+    threads, results = crowd(httpd)
+    end_of(threads)
+    all_are_told(results)
+    assert 0 < len(held_up(results)) <= 16
+
