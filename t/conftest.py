@@ -19,6 +19,7 @@ from support.httpd import Httpd
 from support.net import Authority
 from support.provider import Provider
 from support.site import PAGES, make_httpd, module_path, settings
+from support.stores import Memcached, Redis
 from support.wait import until
 
 
@@ -116,6 +117,21 @@ def new_httpd():
 def kind(request):
     """Each way of keeping sessions, for KCAuthSession."""
     return request.param
+
+
+@pytest.fixture
+def redis():
+    server = Redis().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=[Redis, Memcached], ids=["redis", "memcached"])
+def store(request):
+    """A server of each kind for KCAuthSessionStore."""
+    server = request.param().start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
