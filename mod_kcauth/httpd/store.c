@@ -10,6 +10,7 @@
 
 #include <apr_shm.h>
 #include <apr_strings.h>
+#include <apr_thread_mutex.h>
 
 #include <ap_provider.h>
 #include <ap_socache.h>
@@ -94,16 +95,35 @@ static const char *default_spec(apr_pool_t *pool)
 }
 
 /*
- * The instance's pool is never destroyed: providers leave clean-ups in it, whose code is gone by the
- * time that the process ends. Memory, also shared one, ends with the process.
+ * A pool that is never destroyed: providers leave clean-ups in it, whose code is gone by the time
+ * that the process ends. Memory, also shared one, ends with the process. Threads make connections
+ * in it, so its allocator has a lock.
  */
+static apr_status_t lasting_pool(apr_pool_t **pool)
+{
+    apr_allocator_t *allocator;
+    apr_thread_mutex_t *mutex;
+    apr_status_t rv = apr_allocator_create(&allocator);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_pool_create_unmanaged_ex(pool, NULL, allocator);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT, *pool);
+    }
+    if (rv == APR_SUCCESS) {
+        apr_allocator_mutex_set(allocator, mutex);
+    }
+    return rv;
+}
+
 static apr_status_t create(kept *made, const char *spec, server_rec *s, apr_pool_t *ptemp)
 {
     struct ap_socache_hints hints = {43, 700, apr_time_from_sec(60)};
     apr_pool_t *pool;
     apr_shm_t *shm;
     const char *what;
-    apr_status_t rv = apr_pool_create_unmanaged(&pool);
+    apr_status_t rv = lasting_pool(&pool);
 
     if (rv != APR_SUCCESS) {
         return rv;
