@@ -108,3 +108,35 @@ def test_stop_in_the_middle_of_a_fetch(new_httpd, away, carriage):
         until(lambda: away.count("discovery"), "a request for the metadata")
         away.requests = []
         httpd.restart()
+
+
+def test_restart_during_an_outage(new_httpd, new_provider):
+    """What was known before is known again: logins go on as far as they can without Keycloak."""
+    provider = new_provider(kinds=["ES256"])
+    httpd = new_httpd(provider=provider)
+    insider = logged_in(httpd)
+    provider.lie(discovery_reply=lambda honest: honest.like(status=503, body=b""),
+                 jwks_reply=lambda honest: honest.like(status=503, body=b""))
+    httpd.restart()
+    answer = Client().get(httpd.url("/protected/"), follow=False)
+    assert answer.status == 302 and answer.location.startswith(provider.issuer)
+    let_in(Client().login(httpd.url("/protected/")))
+    let_in(insider.get(httpd.url("/protected/"), follow=False))
+
+
+def test_state_folder_with_nonsense(new_httpd, new_provider):
+    """Documents on the disk are checked when they are read."""
+    provider = new_provider(kinds=["ES256"])
+    httpd = new_httpd(provider=provider)
+    let_in(Client().login(httpd.url("/protected/")))
+    file, = httpd.root.glob("kcauth/realm-*")
+    junk = bytearray(file.read_bytes())
+    for at in range(200, len(junk), 97):
+        junk[at] ^= 0x55
+    provider.lie(discovery_reply=lambda honest: honest.like(status=503, body=b""))
+    httpd._halt()
+    file.write_bytes(junk)
+    httpd.start()
+    assert Client().get(httpd.url("/protected/"), follow=False).status == 503
+    provider.reset()
+    until(lambda: Client().login(httpd.url("/protected/")).status == 200, "the metadata")

@@ -236,6 +236,9 @@ KC_WARN_UNUSED apr_status_t kc_http_create(kc_http **out, const kc_http_options 
 /** The error's id when the connection was cut: the request may have been acted upon, or not. */
 #define KC_HTTP_CUT "KC0204"
 
+/** Has the calls under way end within a second, and later ones at once: the process ends. */
+void kc_http_stop(kc_http *http);
+
 /**
  * One request, one answer. Redirects are not followed, answers over 1 MiB are refused, TLS is
  * verified, proxies from the environment are not used. A POST that was cut is not sent again on

@@ -13,6 +13,7 @@
 #include <apr_reslist.h>
 #include <apr_strings.h>
 #include <curl/curl.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* Bytes of an answer. Of the header, far less than where libcurl itself gives up. */
@@ -30,12 +31,14 @@
 
 struct kc_http {
     kc_http_options options;
+    atomic_int stopped;     /* calls under way are to end */
     apr_reslist_t *handles; /* of CURL */
 };
 
 /* One call under way. */
 typedef struct transfer {
     const kc_http_request *request;
+    const kc_http *http;
     apr_pool_t *pool;
     const char *unsent; /* what is left of the request's body */
     char *body;         /* of the answer */
@@ -113,6 +116,19 @@ static size_t on_body(char *data, size_t size, size_t count, void *baton)
     return len;
 }
 
+/* Asked at least once a second: a call ends early when the process does. */
+static int on_progress(void *baton, curl_off_t all_down, curl_off_t down, curl_off_t all_up,
+                       curl_off_t up)
+{
+    const transfer *call = baton;
+
+    (void)all_down;
+    (void)down;
+    (void)all_up;
+    (void)up;
+    return atomic_load(&call->http->stopped);
+}
+
 /* --- handles -------------------------------------------------------------------------------- */
 
 /* Sets all that is the same for every call. Returns 0 when libcurl lacks something of it. */
@@ -138,6 +154,8 @@ static int set_constants(CURL *curl, const kc_http_options *options)
     failed |= curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_rewind);
     failed |= curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     failed |= curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    failed |= curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    failed |= curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     return !failed;
 }
 
@@ -205,6 +223,11 @@ apr_status_t kc_http_create(kc_http **out, const kc_http_options *options, apr_p
     return rv;
 }
 
+void kc_http_stop(kc_http *http)
+{
+    atomic_store(&http->stopped, 1);
+}
+
 /* A handle for this call alone. APR_TIMEUP when none comes free before the deadline. */
 static apr_status_t borrow(CURL **curl, kc_http *http, apr_time_t deadline)
 {
@@ -261,6 +284,7 @@ static int set_request(CURL *curl, transfer *call, const struct curl_slist *head
     failed |= curl_easy_setopt(curl, CURLOPT_READDATA, call);
     failed |= curl_easy_setopt(curl, CURLOPT_HEADERDATA, call);
     failed |= curl_easy_setopt(curl, CURLOPT_WRITEDATA, call);
+    failed |= curl_easy_setopt(curl, CURLOPT_XFERINFODATA, call);
     if (request->body) {
         failed |= curl_easy_setopt(curl, CURLOPT_POST, 1L);
         failed |=
@@ -373,7 +397,7 @@ static int is_header_value(const char *value)
 apr_status_t kc_http_call(kc_http *http, const kc_http_request *request, kc_http_response *response,
                           apr_pool_t *pool, kc_error *err)
 {
-    transfer call = {.request = request, .pool = pool, .unsent = request->body};
+    transfer call = {.request = request, .http = http, .pool = pool, .unsent = request->body};
     apr_status_t rv;
     CURLcode code;
     kc_url url;

@@ -157,6 +157,14 @@ apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, 
 kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t horizon,
                                      server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp);
 
+/**
+ * Memory for a realm's metadata and keys (kc_provider_create), in a file of the state folder.
+ * @param realm  what they are of: issuer and internal address
+ * @return NULL after a line in the error log
+ */
+void *kc_state_documents(const char *state_dir, const char *realm, server_rec *s, apr_pool_t *pool,
+                         apr_pool_t *ptemp);
+
 /** KCAuthSessionStore's argument. NULL, or what is wrong. One store serves the whole server. */
 const char *kc_store_configure(cmd_parms *cmd, const char *arg);
 
@@ -240,6 +248,12 @@ void kc_child_init(apr_pool_t *pchild, server_rec *s);
  * mod_watchdog. */
 apr_status_t kc_watchdog_register(apr_pool_t *pconf, server_rec *s,
                                   void (*each_second)(server_rec *s, apr_pool_t *pool));
+
+/**
+ * In each child, before what works in the background is made: when the child ends, `hurry` is
+ * called, and what is at work is waited for.
+ */
+void kc_watchdog_child_init(apr_pool_t *pchild, void (*hurry)(void));
 
 /* --- a request (request.c) -------------------------------------------------------------------- */
 

@@ -242,14 +242,12 @@ void kc_page_withdraw(request_rec *r)
     kc_request_of(r)->page = NULL;
 }
 
-int kc_refuse(request_rec *r, const kc_error *err, const char *target)
+static int refuse_at(int level, request_rec *r, const kc_error *err, const char *target)
 {
     int status = wording_of(err->fault)->status;
     kc_page *page = make_page(r, status, err->fault, err->id, target ? target : "/");
-    int theirs = err->fault == KC_FAULT_REQUEST || err->fault == KC_FAULT_REFUSED;
 
-    ap_log_rerror(APLOG_MARK, theirs ? APLOG_WARNING : APLOG_ERR, 0, r, "%s: %s (ref %s)", err->id,
-                  err->text, page->ref);
+    ap_log_rerror(APLOG_MARK, level, 0, r, "%s: %s (ref %s)", err->id, err->text, page->ref);
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After", "5");
@@ -258,13 +256,21 @@ int kc_refuse(request_rec *r, const kc_error *err, const char *target)
     return status;
 }
 
+int kc_refuse(request_rec *r, const kc_error *err, const char *target)
+{
+    int theirs = err->fault == KC_FAULT_REQUEST || err->fault == KC_FAULT_REFUSED;
+
+    return refuse_at(theirs ? APLOG_WARNING : APLOG_ERR, r, err, target);
+}
+
+/* Each request meets it; what the admin is to know, the store itself says once a minute. */
 int kc_refuse_away(request_rec *r)
 {
     kc_error err = {0};
 
     kc_fail(&err, KC_FAULT_AWAY, "KC0724",
             "whether there is a session is not known: its store is away");
-    return kc_refuse(r, &err, kc_request_target(r));
+    return refuse_at(APLOG_INFO, r, &err, kc_request_target(r));
 }
 
 int kc_refuse_script(request_rec *r, const kc_site *site)

@@ -25,6 +25,8 @@ typedef struct runtime {
     apr_array_header_t *sites;  /* of kc_site *, with its realm at the same index of site_realms */
     apr_array_header_t *site_realms;
     kc_revocations *revocations;
+    kc_gate *gate;
+    apr_time_t began;
 } runtime;
 
 static runtime *started;
@@ -211,10 +213,14 @@ static realm *realm_of(runtime *rt, const kc_server_conf *conf, apr_pool_t *pool
 static void refresh_realm(realm *one, server_rec *s, apr_pool_t *pool)
 {
     apr_time_t now = apr_time_now();
+    apr_interval_time_t max_age = apr_time_from_sec(3600);
     kc_error err = {0};
 
-    if (kc_provider_refresh(one->provider, apr_time_from_sec(3600),
-                            now + apr_time_from_sec(one->timeout), pool, &err) == APR_SUCCESS) {
+    if (max_age > now - started->began) { /* what is known from before the start is asked anew */
+        max_age = now - started->began;
+    }
+    if (kc_provider_refresh(one->provider, max_age, now + apr_time_from_sec(one->timeout), pool,
+                            &err) == APR_SUCCESS) {
         if (one->complained) {
             ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "KC0155: %s answers again",
                          one->options.issuer);
@@ -291,20 +297,15 @@ static int max_calls(const server_rec *s)
 }
 
 /* One anonymous segment that all children inherit: a counter, what was used up, renewals under way,
- * each realm's documents. */
+ * and who waits for Keycloak. Fresh from the kernel it is zeroed. */
 static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
 {
     enum { COUNTER = 64 }; /* a cache line of its own */
-    apr_size_t each = kc_provider_shared_size();
     apr_size_t flights_at = COUNTER + APR_ALIGN(kc_once_size(), 64);
     apr_size_t gate_at = flights_at + APR_ALIGN(kc_flights_size(), 64);
-    apr_size_t documents = gate_at + APR_ALIGN(kc_gate_size(), 64);
-    apr_size_t size = documents + each * (apr_size_t)rt->realms->nelts;
+    apr_size_t size = gate_at + kc_gate_size();
     apr_shm_t *shm;
     char *base;
-    kc_once *once;
-    kc_flights *flights;
-    kc_gate *gate;
     int i;
     apr_status_t rv = apr_shm_create(&shm, size, NULL, pool);
 
@@ -314,18 +315,36 @@ static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
         return rv;
     }
     base = apr_shm_baseaddr_get(shm);
-    /* Fresh from the kernel it is zeroed, and left untouched: most of it will never be used. */
-    once = kc_once_attach(base + COUNTER, pool);
-    flights = kc_flights_attach(base + flights_at, pool);
-    gate = kc_gate_attach(base + gate_at, max_calls(s), pool);
-    for (i = 0; i < rt->realms->nelts; i++) {
-        APR_ARRAY_IDX(rt->realms, i, realm *)->shared = base + documents + each * (apr_size_t)i;
-        APR_ARRAY_IDX(rt->realms, i, realm *)->options.gate = gate;
-    }
+    rt->gate = kc_gate_attach(base + gate_at, max_calls(s), pool);
     for (i = 0; i < rt->sites->nelts; i++) {
-        APR_ARRAY_IDX(rt->sites, i, kc_site *)->once = once;
-        APR_ARRAY_IDX(rt->sites, i, kc_site *)->flights = flights;
-        APR_ARRAY_IDX(rt->sites, i, kc_site *)->turn = (apr_uint32_t *)(void *)base;
+        kc_site *site = APR_ARRAY_IDX(rt->sites, i, kc_site *);
+
+        site->turn = (apr_uint32_t *)(void *)base;
+        site->once =
+            i ? APR_ARRAY_IDX(rt->sites, 0, kc_site *)->once : kc_once_attach(base + COUNTER, pool);
+        site->flights = i ? APR_ARRAY_IDX(rt->sites, 0, kc_site *)->flights
+                          : kc_flights_attach(base + flights_at, pool);
+    }
+    return APR_SUCCESS;
+}
+
+/* What is known of each realm, from before a restart too. */
+static apr_status_t share_documents(runtime *rt, server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
+{
+    const kc_site *first = APR_ARRAY_IDX(rt->sites, 0, kc_site *);
+    int i;
+
+    for (i = 0; i < rt->realms->nelts; i++) {
+        realm *one = APR_ARRAY_IDX(rt->realms, i, realm *);
+        const char *name =
+            apr_pstrcat(ptemp, one->options.issuer, " ",
+                        one->options.internal_origin ? one->options.internal_origin : "", NULL);
+
+        one->shared = kc_state_documents(first->conf->state_dir, name, s, pool, ptemp);
+        one->options.gate = rt->gate;
+        if (!one->shared) {
+            return APR_EGENERAL;
+        }
     }
     return APR_SUCCESS;
 }
@@ -385,6 +404,7 @@ int kc_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     }
     started = NULL;
     rt = apr_pcalloc(pconf, sizeof(*rt));
+    rt->began = apr_time_now();
     rt->realms = apr_array_make(pconf, 4, sizeof(realm *));
     rt->sites = apr_array_make(pconf, 4, sizeof(kc_site *));
     rt->site_realms = apr_array_make(pconf, 4, sizeof(realm *));
@@ -399,6 +419,7 @@ int kc_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
         return OK;
     }
     if (kc_http_global_init(pconf) != APR_SUCCESS || share(rt, s, pconf) != APR_SUCCESS ||
+        share_documents(rt, s, pconf, ptemp) != APR_SUCCESS ||
         share_revocations(rt, s, pconf, ptemp) != APR_SUCCESS ||
         kc_store_open(needs_store(rt), s, pconf, ptemp) != APR_SUCCESS ||
         kc_watchdog_register(pconf, s, work_in_background) != APR_SUCCESS) {
@@ -425,11 +446,25 @@ static apr_status_t open_realm(realm *one, apr_pool_t *pchild)
                : rv;
 }
 
+static void hurry(void)
+{
+    int i;
+
+    for (i = 0; i < started->realms->nelts; i++) {
+        const realm *one = APR_ARRAY_IDX(started->realms, i, realm *);
+
+        if (one->provider) {
+            kc_http_stop(kc_provider_http(one->provider));
+        }
+    }
+}
+
 void kc_child_init(apr_pool_t *pchild, server_rec *s)
 {
     int i;
 
     if (started) {
+        kc_watchdog_child_init(pchild, hurry);
         kc_store_child_init(s, pchild);
     }
     for (i = 0; started && i < started->realms->nelts; i++) {

@@ -1,11 +1,13 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* The state folder: the session key that is made on the first start, and the table of revocations.
- * Both outlive restarts. */
+/* The state folder: the session key that is made on the first start, the table of revocations, and
+ * each realm's metadata and keys, so that a restart while Keycloak is away does no harm. */
 
 #include <apr_file_io.h>
 #include <apr_mmap.h>
 #include <apr_strings.h>
+
+#include <openssl/sha.h>
 
 #include "httpd/module.h"
 
@@ -109,13 +111,14 @@ apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, 
     return APR_SUCCESS;
 }
 
-/* The file is mapped before httpd gives up root's rights; its children inherit the mapping, and
- * whatever they write stays. */
-kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t horizon,
-                                     server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
+/*
+ * A file as memory. It is mapped before httpd gives up root's rights; its children inherit the
+ * mapping, and whatever they write stays. *before receives the size that the file had.
+ */
+static void *map_file(const char *state_dir, const char *name, apr_size_t size, apr_off_t *before,
+                      server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
 {
-    const char *path = apr_pstrcat(ptemp, state_dir, "/revoked", NULL);
-    apr_size_t size = kc_revocations_size();
+    const char *path = apr_pstrcat(ptemp, state_dir, "/", name, NULL);
     apr_finfo_t info;
     apr_file_t *file;
     apr_mmap_t *map;
@@ -138,14 +141,44 @@ kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t 
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
-                     "KC0147: cannot map %s, the table of ended sessions; KCAuthStateDir names its "
-                     "folder",
-                     path);
+                     "KC0147: cannot map %s; KCAuthStateDir names its folder", path);
         return NULL;
     }
     apr_file_close(file);
-    if (info.size && info.size != (apr_off_t)size) {
-        memset(map->mm, 0xff, size); /* what was cut off is not known: content of another layout */
+    *before = info.size;
+    return map->mm;
+}
+
+kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t horizon,
+                                     server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
+{
+    apr_size_t size = kc_revocations_size();
+    apr_off_t before;
+    void *memory = map_file(state_dir, "revoked", size, &before, s, pool, ptemp);
+
+    if (!memory) {
+        return NULL;
     }
-    return kc_revocations_attach(map->mm, apr_time_now(), horizon, pool);
+    if (before && before != (apr_off_t)size) {
+        memset(memory, 0xff, size); /* what was cut off is not known: content of another layout */
+    }
+    return kc_revocations_attach(memory, apr_time_now(), horizon, pool);
+}
+
+/* Named by what the documents are of, so that those of another realm are never met there. */
+void *kc_state_documents(const char *state_dir, const char *realm, server_rec *s, apr_pool_t *pool,
+                         apr_pool_t *ptemp)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    apr_off_t before;
+    void *memory;
+
+    SHA256((const unsigned char *)realm, strlen(realm), digest);
+    memory = map_file(state_dir,
+                      apr_pstrcat(ptemp, "realm-", kc_base64url_string(ptemp, digest, 18), NULL),
+                      kc_provider_shared_size(), &before, s, pool, ptemp);
+    if (memory) {
+        kc_provider_shared_open(memory);
+    }
+    return memory;
 }

@@ -2,21 +2,53 @@
 
 /* What runs in the background: one child at a time keeps metadata and keys fresh for all. */
 
+#include <stdatomic.h>
+
 #include <apr_optional.h>
 #include <mod_watchdog.h>
+
+#include <openssl/crypto.h>
 
 #include "httpd/module.h"
 
 static server_rec *main_server;
 static void (*work)(server_rec *s, apr_pool_t *pool);
+static void (*hurry_up)(void);
+
+/*
+ * mod_watchdog's thread outlives what a child works with: the child must wait for a tick to end,
+ * and have no other one, before its pool goes.
+ */
+static atomic_int at_work, stopping;
 
 static apr_status_t tick(int state, void *data, apr_pool_t *pool)
 {
     (void)data;
-    if (state == AP_WATCHDOG_STATE_RUNNING) {
+    atomic_store(&at_work, 1);
+    if (state == AP_WATCHDOG_STATE_RUNNING && !atomic_load(&stopping)) {
         work(main_server, pool);
+        OPENSSL_thread_stop();
+    }
+    atomic_store(&at_work, 0);
+    return APR_SUCCESS;
+}
+
+static apr_status_t stop(void *unused)
+{
+    (void)unused;
+    atomic_store(&stopping, 1);
+    hurry_up();
+    while (atomic_load(&at_work)) {
+        apr_sleep(apr_time_from_msec(1));
     }
     return APR_SUCCESS;
+}
+
+void kc_watchdog_child_init(apr_pool_t *pchild, void (*hurry)(void))
+{
+    atomic_store(&stopping, 0);
+    hurry_up = hurry;
+    apr_pool_pre_cleanup_register(pchild, NULL, stop);
 }
 
 apr_status_t kc_watchdog_register(apr_pool_t *pconf, server_rec *s,

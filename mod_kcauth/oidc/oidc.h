@@ -54,6 +54,12 @@ typedef struct kc_provider_options {
     kc_gate *gate;               /**< bounds who waits for the provider; NULL: nothing does */
 } kc_provider_options;
 
+/**
+ * To be called when a server starts, before it has children, on memory that an earlier one may have
+ * left: what was under way there is over. Documents are checked when they are read.
+ */
+void kc_provider_shared_open(void *shared);
+
 /** Bytes of zeroed memory, shared over the children, that a provider keeps its documents in. */
 apr_size_t kc_provider_shared_size(void);
 

@@ -35,7 +35,8 @@ struct kc_provider {
     kc_http *http;
     apr_thread_mutex_t *lock; /* of all below */
     apr_thread_cond_t *fetched;
-    int fetching; /* a thread of this child is at it */
+    apr_uint64_t refused; /* the version of documents that could not be made this child's */
+    int fetching;         /* a thread of this child is at it */
     snapshot *current;
     apr_time_t failed; /* when documents were last asked for in vain */
     kc_error failure;
@@ -108,6 +109,7 @@ static void adopt(kc_provider *provider)
     if (kc_shared_read(&newer->documents, &newer->version, provider->shared, pool) != APR_SUCCESS ||
         parse(&newer->view, provider, &newer->documents, pool, NULL) != APR_SUCCESS) {
         drop(newer);
+        provider->refused = version;
         return;
     }
     provider->current = newer;
@@ -256,8 +258,9 @@ static apr_status_t await(kc_provider *provider, apr_time_t deadline, kc_error *
 static apr_status_t fetch_now(kc_provider *provider, snapshot *known, apr_time_t deadline,
                               apr_pool_t *pool, kc_error *err)
 {
-    fetch job = {provider, known, provider->current ? provider->current->version : 0,
-                 deadline, NULL,  err};
+    fetch job = {
+        provider, known, provider->current ? provider->current->version : provider->refused,
+        deadline, NULL,  err};
     apr_status_t rv = apr_pool_create(&job.pool, pool);
 
     if (rv != APR_SUCCESS) {

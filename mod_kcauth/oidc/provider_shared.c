@@ -61,6 +61,14 @@ apr_size_t kc_provider_shared_size(void)
     return sizeof(kc_shared);
 }
 
+void kc_provider_shared_open(void *memory)
+{
+    kc_shared *shared = memory;
+
+    atomic_store(&shared->lease, 0);
+    atomic_store(&shared->keys_asked, 0);
+}
+
 apr_uint64_t kc_shared_version(const kc_shared *shared)
 {
     return atomic_load_explicit(&shared->version, memory_order_acquire);
