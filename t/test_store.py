@@ -121,6 +121,7 @@ def test_store_that_is_gone_opens_nothing(new_httpd, provider, store):
     sent_to_login(Client().get(httpd.url("/protected/"), follow=False), provider)
     assert client.jar.named(SESSION)
     assert len(httpd.log.lines("KC0720")) == 1
+    assert len(httpd.log.lines(r"\[kcauth:(warn|error|crit)\]")) == 2  # and the login's
 
 
 def test_page_without_a_login_is_shown_without_a_person(new_httpd, provider, store):
