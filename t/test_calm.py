@@ -10,7 +10,7 @@ from support.expect import let_in, logged_in
 from support.wait import until
 
 CALLS = 4
-CROWD = 40
+CROWD = 20
 PATIENCE = 2  # KCAuthTimeout
 
 
