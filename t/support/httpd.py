@@ -147,6 +147,13 @@ class Httpd:
         self._halt()
         self.start()
 
+    def kill(self):
+        """Ends at once with all its children, as when a machine is lost."""
+        Httpd.live.remove(self)
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
     def stop(self):
         """Stops, removes the files, and raises HttpdError for a crash or a sanitizer's report."""
         try:
