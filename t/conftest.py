@@ -78,6 +78,16 @@ def client():
 @pytest.fixture
 def new_provider():
     """Makes providers that the test has to itself."""
+    yield from _providers()
+
+
+@pytest.fixture(scope="module")
+def lasting_provider():
+    """The same, for all tests of a file."""
+    yield from _providers()
+
+
+def _providers():
     made = []
 
     def make(**options):
@@ -92,6 +102,16 @@ def new_provider():
 @pytest.fixture
 def new_httpd():
     """Makes and starts servers: new_httpd(config), or new_httpd(provider=p, KCAuthTimeout=1)."""
+    yield from _servers()
+
+
+@pytest.fixture(scope="module")
+def lasting_httpd():
+    """The same, for all tests of a file."""
+    yield from _servers()
+
+
+def _servers():
     made = []
 
     def make(config=PAGES, *, provider=None, wait=True, options=None, **directives):
