@@ -187,3 +187,26 @@ def test_store_away_for_a_while_loses_no_logout(cluster, kind):
     assert cluster.answers(client)[0] == (503 if kind == "server" else 401)
     cluster.redis.start()
     assert cluster.is_over_everywhere(client, seconds=15)
+
+
+@table("rotation", [("without-rotation", False), ("with-rotation", True)])
+def test_both_nodes_together_make_one_call(new_cluster, rotation):
+    cluster = new_cluster(KCAuthRevalidate=3)
+    provider = cluster.provider
+    provider.rotation = rotation
+    client = logged_in(cluster.front)
+    late = [copy_of(client) for _ in range(4)]
+    provider.users["alice"].client_roles = {"webapp": ["admin", "editor"]}
+    provider.lie(token_reply=lambda reply: reply.like(delay=0.3))
+    let_pass(3)
+
+    def look(_):
+        return copy_of(client).get(cluster.front.url("/protected/"))
+
+    for answer in together(30, look):
+        let_in(answer)
+    let_pass(2)  # a second later both know
+    for other in late:
+        roles = seen(other.get(cluster.front.url("/protected/show")))["KC_ROLES"]
+        assert roles == "admin,editor"
+    assert provider.count("token") == 2 and provider.count("authorization") == 1

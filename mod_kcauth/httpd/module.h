@@ -226,6 +226,7 @@ typedef struct kc_site {
     kc_sealer *logins;
     kc_sealer *id_tokens;
     kc_sealer *refresh_tokens;
+    kc_sealer *renewals; /**< what servers tell each other of a renewed session */
     kc_realm_key realm_key;
     kc_once *once;
     kc_flights *flights;
@@ -383,8 +384,23 @@ void kc_session_touch(request_rec *r);
 /** Ends the session here and everywhere: its cookies are removed, and it is revoked. */
 void kc_session_end(request_rec *r);
 
-/** A text that names this one session as it was last renewed, for kc_flights. */
+/** A text that names this one session as it was last renewed: what is done to it once. */
 const char *kc_session_name(request_rec *r, const kc_session *session);
+
+enum { KC_AWAY_INTERVAL = 30 /**< seconds between two attempts while Keycloak is away */ };
+
+/**
+ * Who renews a session, over all children, and over all servers that share a store (flight.c).
+ * States are those of kc_flight_look and kc_flight_begin; a result is what was landed with, or NULL
+ * where it is gone.
+ */
+kc_flight_state kc_renewal_look(request_rec *r, const kc_site *site, const char *name,
+                                const char **result);
+kc_flight_state kc_renewal_begin(request_rec *r, const kc_site *site, const char *name,
+                                 const char **result);
+void kc_renewal_land(request_rec *r, const kc_site *site, const char *name, const char *result);
+/** @param seconds  before which nobody tries again */
+void kc_renewal_abandon(request_rec *r, const kc_site *site, const char *name, int seconds);
 
 /** A record and its tokens as they travel. All texts are sealed. */
 typedef struct kc_carriage {

@@ -12,11 +12,6 @@
 
 #include "httpd/module.h"
 
-enum {
-    RESULT_KEPT = 60,  /* seconds for which latecomers find what was renewed */
-    AWAY_INTERVAL = 30 /* seconds between two attempts while Keycloak is away */
-};
-
 static apr_int64_t now_of(const request_rec *r)
 {
     return apr_time_sec(r->request_time);
@@ -85,7 +80,7 @@ static void end(request_rec *r, const kc_site *site, const char *name, const kc_
 {
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "%s: %s; the session of %s ends", err->id,
                   err->text, kc_session_of(r)->username);
-    kc_flight_abandon(site->flights, name, apr_time_now(), apr_time_from_sec(AWAY_INTERVAL));
+    kc_renewal_abandon(r, site, name, KC_AWAY_INTERVAL);
     kc_session_end(r);
 }
 
@@ -99,7 +94,7 @@ static void renew_now(request_rec *r, const kc_site *site, const char *name,
     kc_error err = {0};
 
     if (ask(r, site, session, refresh_token, &packed, &err) == APR_SUCCESS) {
-        kc_flight_land(site->flights, name, apr_time_now(), apr_time_from_sec(RESULT_KEPT), packed);
+        kc_renewal_land(r, site, name, packed);
         return;
     }
     if (err.fault == KC_FAULT_REFUSED || site->conf->revalidate_strict) {
@@ -108,7 +103,7 @@ static void renew_now(request_rec *r, const kc_site *site, const char *name,
     }
     ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s; the session of %s goes on as it is",
                   err.id, err.text, session->username);
-    kc_flight_abandon(site->flights, name, apr_time_now(), apr_time_from_sec(AWAY_INTERVAL));
+    kc_renewal_abandon(r, site, name, KC_AWAY_INTERVAL);
 }
 
 /* Whether a person can be sent to Keycloak, as far as is known here. */
@@ -131,9 +126,9 @@ static int renew_without_token(request_rec *r, const kc_site *site, const char *
 {
     const kc_session *session = kc_session_of(r);
     int every = site->conf->revalidate, navigation = kc_request_is_navigation(r);
-    int pause = navigation || !every || every > AWAY_INTERVAL ? AWAY_INTERVAL : every;
+    int pause = navigation || !every || every > KC_AWAY_INTERVAL ? KC_AWAY_INTERVAL : every;
 
-    kc_flight_abandon(site->flights, name, apr_time_now(), apr_time_from_sec(pause));
+    kc_renewal_abandon(r, site, name, pause);
     if (navigation) {
         return keycloak_is_known(r, site) ? kc_login_start_silent(r, target) : OK;
     }
@@ -147,18 +142,13 @@ static int renew_without_token(request_rec *r, const kc_site *site, const char *
     return kc_refuse_script(r, site);
 }
 
-static apr_interval_time_t flight_time(const kc_site *site)
-{
-    return apr_time_from_sec(site->conf->timeout + 5);
-}
-
 /* --- before a page ---------------------------------------------------------------------------- */
 
 static int renew_in_place(request_rec *r, const kc_site *site, const char *name)
 {
-    const char *token, *packed;
+    const char *token, *packed = NULL;
 
-    switch (kc_flight_begin(site->flights, name, apr_time_now(), flight_time(site))) {
+    switch (kc_renewal_begin(r, site, name, &packed)) {
     case KC_FLIGHT_MINE:
         token = kc_carried_refresh_token(r, site);
         if (!token) {
@@ -167,8 +157,7 @@ static int renew_in_place(request_rec *r, const kc_site *site, const char *name)
         renew_now(r, site, name, token);
         return OK;
     case KC_FLIGHT_LANDED:
-        packed = "";
-        if (kc_session_adopt(r, packed) != APR_SUCCESS) {
+        if (kc_session_adopt(r, "") != APR_SUCCESS) {
             ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0721: a renewed session is gone again");
         }
         return OK;
@@ -182,7 +171,7 @@ static int renew_by_detour(request_rec *r, const kc_site *site, const char *name
     const char *packed = NULL;
     kc_form form;
 
-    switch (kc_flight_look(site->flights, name, apr_time_now(), &packed, r->pool)) {
+    switch (kc_renewal_look(r, site, name, &packed)) {
     case KC_FLIGHT_NONE:
         kc_form_init(&form, r->pool);
         kc_form_add(&form, "next", kc_request_target(r));
@@ -232,7 +221,7 @@ static int detour(request_rec *r, const kc_site *site, const char *target)
     const char *name = kc_session_name(r, kc_session_of(r)), *packed = NULL, *token;
     int rv = OK;
 
-    switch (kc_flight_begin(site->flights, name, apr_time_now(), flight_time(site))) {
+    switch (kc_renewal_begin(r, site, name, &packed)) {
     case KC_FLIGHT_MINE:
         token = kc_carried_refresh_token(r, site);
         if (token) {
@@ -242,7 +231,6 @@ static int detour(request_rec *r, const kc_site *site, const char *target)
         }
         break;
     case KC_FLIGHT_LANDED:
-        (void)kc_flight_look(site->flights, name, apr_time_now(), &packed, r->pool);
         if (packed && kc_session_adopt(r, packed) != APR_SUCCESS) {
             ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0723: a renewed session cannot be read");
         }

@@ -229,8 +229,8 @@ static void write_again(request_rec *r, const kc_session *session)
 /* Another request renews this record, or did: it must not be written over the new one. */
 static int is_replaced(request_rec *r, const kc_site *site, const kc_session *session)
 {
-    kc_flight_state state =
-        kc_flight_look(site->flights, kc_session_name(r, session), apr_time_now(), NULL, r->pool);
+    const char *result;
+    kc_flight_state state = kc_renewal_look(r, site, kc_session_name(r, session), &result);
 
     return state == KC_FLIGHT_UNDER_WAY || state == KC_FLIGHT_LANDED;
 }

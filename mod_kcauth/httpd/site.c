@@ -169,8 +169,11 @@ static apr_status_t seal_site(kc_site *site, server_rec *s, apr_pool_t *pool, ap
     site->id_tokens = make_sealer(site, KC_SEAL_ENCRYPTED, "id_token", keys, count, s, pool);
     site->refresh_tokens =
         make_sealer(site, KC_SEAL_ENCRYPTED, "refresh_token", keys, count, s, pool);
-    return site->sessions && site->logins && site->id_tokens && site->refresh_tokens ? APR_SUCCESS
-                                                                                     : APR_EGENERAL;
+    site->renewals = make_sealer(site, KC_SEAL_ENCRYPTED, "renewal", keys, count, s, pool);
+    return site->sessions && site->logins && site->id_tokens && site->refresh_tokens &&
+                   site->renewals
+               ? APR_SUCCESS
+               : APR_EGENERAL;
 }
 
 /* --- realms ----------------------------------------------------------------------------------- */

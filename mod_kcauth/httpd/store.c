@@ -193,7 +193,8 @@ void kc_store_child_init(server_rec *s, apr_pool_t *pchild)
 
 int kc_store_is_shared(void)
 {
-    return store && configured;
+    /* What needs no lock of ours is a server of its own. */
+    return store && configured && !store->mutex;
 }
 
 /* --- entries ---------------------------------------------------------------------------------- */
