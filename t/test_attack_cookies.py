@@ -1,5 +1,5 @@
-"""Attack: the Cookie header, with each way of keeping sessions. (Every byte flipped, truncations and
-parts missing: test_session.py.)"""
+"""Attack: the Cookie header, with each way of keeping sessions. (Every byte flipped, truncations
+and parts missing: test_session.py.)"""
 
 import dataclasses
 
@@ -130,8 +130,8 @@ CASES = [
     ("prefix-twice", lambda l: f"__Host-__Host-kcauth={l.mallory}", NOBODY),
     *[(f"counter-{count}", lambda l, c=count: f"kcauth={c}.{l.mallory}; kcauth_2=AAAA", NOBODY)
       for count in ("0", "1", "2", "3", "8", "9", "a", "x", "/", ":", "-", "%", "02", "-1", "10")],
-    ("counter-of-one-more", lambda l: pairs({**l.long, "kcauth": "4" + three(l.long)["kcauth"][1:]}),
-     NOBODY),
+    ("counter-of-one-more",
+     lambda l: pairs({**l.long, "kcauth": "4" + three(l.long)["kcauth"][1:]}), NOBODY),
     ("counter-of-one-less", lambda l: pairs({**l.long, "kcauth": "2" + l.long["kcauth"][1:]}),
      NOBODY),
     ("counter-alone", lambda l: "kcauth=2.", NOBODY),
@@ -146,7 +146,7 @@ CASES = [
     ("parts-swapped", lambda l: pairs({**three(l.long), "kcauth_2": three(l.long)["kcauth_3"],
                                        "kcauth_3": three(l.long)["kcauth_2"]}), NOBODY),
     ("parts-of-two-sessions", lambda l: pairs({**three(l.long),
-                                               "kcauth_2": three(l.longer)["kcauth_2"]}), NOBODY),
+                                               "kcauth_3": three(l.longer)["kcauth_3"]}), NOBODY),
     ("part-planted-before", lambda l: f"kcauth_2=AAAA; {pairs(l.long)}", {"mallory"}),
     ("part-empty", lambda l: pairs({"kcauth": "3." + l.mallory, "kcauth_2": "", "kcauth_3": ""}),
      {"mallory"}),

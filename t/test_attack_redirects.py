@@ -19,11 +19,14 @@ TRICKS = [
     "/a/..%2f/evil.test", "/a/..%5c/evil.test", "/a//..//..//evil.test", "//evil.test@localhost/",
     "//localhost@evil.test/", "//localhost:80@evil.test", "//localhost.evil.test", "//evil.test%00",
     "//evil%E3%80%82test", "https:evil.test", "https:/evil.test", "https:///evil.test",
-    "https:\\\\evil.test", "http://localhost@evil.test/", "//[::1]/", "//0x7f.1/", "/\u00a0/evil.test",
-    "/\u3002/evil.test", "/\u200b/evil.test", "/\x0b/evil.test", "/\x0c/evil.test", "/\x1f/evil.test",
+    "https:\\\\evil.test", "http://localhost@evil.test/", "//[::1]/", "//0x7f.1/",
+    "/\u00a0/evil.test",
+    "/\u3002/evil.test", "/\u200b/evil.test", "/\x0b/evil.test", "/\x0c/evil.test",
+    "/\x1f/evil.test",
     "/%0a/evil.test", "/%0d/evil.test", "/%0b/evil.test", "/%1f//evil.test", "/%7f//evil.test",
     "vbscript:x", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "\x01javascript:alert(1)",
-    "file:///etc/passwd", "blob:x", "//%65vil.test", "/%", "/%2", "/%u002f/evil.test", "//\\evil.test",
+    "file:///etc/passwd", "blob:x", "//%65vil.test", "/%", "/%2", "/%u002f/evil.test",
+    "//\\evil.test",
     ".", "..", "./evil", "*", "//", "/\\", "\\", "%2f", "%5c%5cevil.test", "?//evil.test", "#",
 ]
 

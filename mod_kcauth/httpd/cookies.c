@@ -202,12 +202,16 @@ void kc_cookies_hide(request_rec *r, const kc_site *site)
     const char *header = apr_table_get(r->headers_in, "Cookie"), *at = header;
     const char *name, *value;
     apr_size_t name_len, value_len;
+    kc_request *request;
     char *kept, *to;
 
     if (!header || !strstr(header, site->conf->cookie_name)) {
         return;
     }
-    kc_request_of(kc_request_initial(r))->cookies = header;
+    request = kc_request_of(kc_request_initial(r));
+    if (!request->cookies) { /* else hidden before an ErrorDocument, say */
+        request->cookies = header;
+    }
     to = kept = apr_palloc(r->pool, 2 * strlen(header) + 3); /* "; " may stand for ";" */
     while (next_pair(&at, &name, &name_len, &value, &value_len)) {
         if (!is_ours(name, name_len, site->conf->cookie_name)) {
@@ -223,5 +227,14 @@ void kc_cookies_hide(request_rec *r, const kc_site *site)
         apr_table_unset(r->headers_in, "Cookie");
     } else {
         apr_table_setn(r->headers_in, "Cookie", kept + 2);
+    }
+}
+
+void kc_cookies_show(request_rec *r)
+{
+    const char *header = kc_request_of(kc_request_initial(r))->cookies;
+
+    if (header) {
+        apr_table_setn(r->headers_in, "Cookie", header);
     }
 }

@@ -37,6 +37,27 @@ static int folds_to_ours(const char *name)
            !apr_isalnum(name[2]);
 }
 
+/* A client may name headers in Connection, to have a proxy drop them (RFC 9110 section 7.6.1). Ours
+ * are written later, and are to arrive. Parted as mod_proxy parts it. */
+static void keep_ours_on_the_way(request_rec *r)
+{
+    const char *list = apr_table_get(r->headers_in, "Connection");
+    apr_array_header_t *kept;
+
+    if (!list || !ap_strcasestr(list, "kc")) {
+        return;
+    }
+    kept = apr_array_make(r->pool, 4, sizeof(char *));
+    while (*(list += strspn(list, ",; \t"))) {
+        char *name = ap_get_token(r->pool, &list, 0);
+
+        if (!folds_to_ours(name)) {
+            APR_ARRAY_PUSH(kept, char *) = name;
+        }
+    }
+    apr_table_setn(r->headers_in, "Connection", apr_array_pstrcat(r->pool, kept, ','));
+}
+
 int kc_strip_spoofed(request_rec *r)
 {
     const apr_array_header_t *headers;
@@ -45,6 +66,7 @@ int kc_strip_spoofed(request_rec *r)
     if (!kc_server_conf_of(r->server)->exports_headers) {
         return DECLINED;
     }
+    keep_ours_on_the_way(r);
     headers = apr_table_elts(r->headers_in);
     while (i < headers->nelts) {
         const char *name = APR_ARRAY_IDX(headers, i, apr_table_entry_t).key;
@@ -177,19 +199,39 @@ void kc_identity_export(request_rec *r, const kc_session *session)
 
 /* --- caches ----------------------------------------------------------------------------------- */
 
-/* What depends on who asks is not for shared caches, unless the page itself said how it may be
- * cached. */
-static void mark_private(request_rec *r)
+/* Whether a page says itself which caches may keep it, as one with Authorization has to (RFC 9111
+ * section 3.5); how long they may is not enough. */
+static int says_who_keeps_it(request_rec *r, const char *control)
 {
-    if (r->user && !apr_table_get(r->headers_out, "Cache-Control")) {
-        apr_table_setn(r->headers_out, "Cache-Control", "private");
-    }
-    apr_table_mergen(r->headers_out, "Vary", "Cookie");
+    return ap_find_token(r->pool, control, "private") ||
+           ap_find_token(r->pool, control, "public") ||
+           ap_find_token(r->pool, control, "s-maxage") ||
+           ap_find_token(r->pool, control, "no-store");
 }
 
-/* A proxied answer brings headers of its own, so ours follow them. */
-static apr_status_t mark_proxied(ap_filter_t *filter, apr_bucket_brigade *brigade)
+/* What depends on who asks is not for shared caches, unless the page itself says so. */
+static void mark_private(request_rec *r)
 {
+    apr_table_t *headers = r->err_headers_out; /* of scripts; mod_cache looks here first */
+    const char *control = apr_table_get(headers, "Cache-Control");
+
+    if (!control) {
+        headers = r->headers_out;
+        control = apr_table_get(headers, "Cache-Control");
+    }
+    if (r->user && (!control || !says_who_keeps_it(r, control))) {
+        apr_table_mergen(headers, "Cache-Control", "private");
+    }
+    if (!ap_find_token(r->pool, apr_table_get(r->headers_out, "Vary"), "Cookie")) {
+        apr_table_mergen(r->headers_out, "Vary", "Cookie");
+    }
+}
+
+/* Backends and scripts bring headers of their own, so ours follow them. A cache files the answer
+ * under the cookies that Vary speaks of: the browser's, not what was left of them for a backend. */
+static apr_status_t mark_answer(ap_filter_t *filter, apr_bucket_brigade *brigade)
+{
+    kc_cookies_show(filter->r);
     mark_private(filter->r);
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);
@@ -199,7 +241,7 @@ void kc_identity_register(apr_pool_t *pool)
 {
     (void)pool;
     caching_filter =
-        ap_register_output_filter("KCAUTH_CACHING", mark_proxied, NULL, AP_FTYPE_CONTENT_SET);
+        ap_register_output_filter("KCAUTH_CACHING", mark_answer, NULL, AP_FTYPE_CONTENT_SET);
 }
 
 /* --- fixups ----------------------------------------------------------------------------------- */
@@ -216,7 +258,8 @@ static void see_person(request_rec *r)
         kc_identity_export(r, session);
         kc_session_touch(r);
     }
-    if (!r->main) {
+    ap_add_output_filter_handle(caching_filter, NULL, r, r->connection);
+    if (!r->main) { /* else a page of several parts, or one that mod_dir found and moves over */
         mark_private(r);
     }
 }
@@ -252,9 +295,6 @@ int kc_fixups_proxied(request_rec *r)
 
     if (!site || !is_proxied(r)) {
         return DECLINED;
-    }
-    if (kc_request_is_ours(r)) {
-        ap_add_output_filter_handle(caching_filter, NULL, r, r->connection);
     }
     if (kc_dir_conf_of(r)->pass_cookie != 1) {
         kc_cookies_hide(r, site);

@@ -351,6 +351,9 @@ void kc_cookie_clear(request_rec *r, const kc_cookie *cookie);
 /** Takes all cookies of this site out of what a backend will see. */
 void kc_cookies_hide(request_rec *r, const kc_site *site);
 
+/** Puts the Cookie header back as it came. */
+void kc_cookies_show(request_rec *r);
+
 /* --- sessions (sessions.c, carry.c, renew.c, revoke.c) ---------------------------------------- */
 
 /**
