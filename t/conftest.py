@@ -7,6 +7,7 @@ KCAUTH_SANITIZED  1 when the module is built with the sanitizers
 KCAUTH_COUNT      a file to leave the numbers of passed, failed and skipped tests in
 """
 
+import collections
 import os
 import pathlib
 import tempfile
@@ -133,7 +134,14 @@ def _servers():
             no_secrets(said, provider.secrets | Jar.ever)
 
 
-@pytest.fixture(params=["signed", "encrypted", "server"])
+# Where the MPM or the sanitizers are what is tested, one or two ways of keeping sessions do.
+KINDS = {"worker": ["encrypted"], "prefork": ["server"]}.get(
+    os.environ.get("KCAUTH_MPM"), ["signed", "encrypted", "server"])
+if os.environ.get("KCAUTH_SANITIZED") == "1":
+    KINDS = ["encrypted", "server"]
+
+
+@pytest.fixture(params=KINDS)
 def kind(request):
     """Each way of keeping sessions, for KCAuthSession."""
     return request.param
@@ -202,13 +210,19 @@ _left_out = {}  # test -> why
 
 
 def pytest_collection_modifyitems(config, items):
-    """With sessions on the server, what is about sessions in cookies is left out, and said so."""
-    if os.environ.get("KCAUTH_SESSION") != "server":
-        return
+    """What a run with one way of keeping sessions leaves out, and says so: what chooses its own,
+    and with sessions on the server what is about cookies."""
+    session = os.environ.get("KCAUTH_SESSION", "signed")
     for item in list(items):
-        if mark := item.get_closest_marker("in_cookies"):
-            _left_out[item.nodeid] = mark.args[0]
-            items.remove(item)
+        mark = item.get_closest_marker("in_cookies")
+        if session != "signed" and "kind" in item.fixturenames:
+            why = "it runs with each way in another part"
+        elif session == "server" and mark:
+            why = mark.args[0]
+        else:
+            continue
+        _left_out[item.nodeid] = why
+        items.remove(item)
     if hasattr(config, "workeroutput"):
         config.workeroutput["left_out"] = _left_out
 
@@ -223,8 +237,8 @@ def pytest_terminal_summary(terminalreporter):
     """Tells t/run what to add to its sum. Not called in xdist's workers."""
     count = {outcome: len(terminalreporter.stats.get(outcome, ()))
              for outcome in ("passed", "failed", "error", "skipped")}
-    for test, why in sorted(_left_out.items()):
-        terminalreporter.write_line(f"left out with KCAuthSession server: {test}: {why}")
+    for why, number in collections.Counter(_left_out.values()).items():
+        terminalreporter.write_line(f"{number} left out: {why}")
     if "KCAUTH_COUNT" in os.environ:
         pathlib.Path(os.environ["KCAUTH_COUNT"]).write_text(
             f'{count["passed"]} {count["failed"] + count["error"]} {count["skipped"]}\n')
