@@ -52,8 +52,8 @@ def request(httpd, line, headers="", body="", cookie=None):
 
 # Methods
 
-METHODS = ["TRACE", "OPTIONS", "PUT", "DELETE", "PATCH", "CONNECT", "PROPFIND", "PROPPATCH", "MKCOL",
-           "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "BREW", "get", "Get", "post", "HEAD", "PRI",
+METHODS = ["TRACE", "OPTIONS", "PUT", "DELETE", "PATCH", "CONNECT", "PROPFIND", "PROPPATCH",
+           "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "BREW", "get", "Get", "post", "HEAD", "PRI",
            "TRACK", "DEBUG", "SEARCH", "BASELINE-CONTROL", "X" * 300, "G\x00ET", "G%45T", "_"]
 
 
