@@ -16,7 +16,7 @@
  *   login.c       to Keycloak                  callback.c  and back
  *   logout.c      the end                      notices.c   what Keycloak tells
  *   revoke.c      what was ended               about.c     the session endpoint
- *   pages.c       every refusal: page and log
+ *   flight.c      one renewal at a time        pages.c     every refusal: page and log
  */
 #ifndef KC_HTTPD_MODULE_H
 #define KC_HTTPD_MODULE_H
