@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from support.attack import exchange, harmless_bytes, statuses
+from support.attack import exchange, harmless_bytes, login_at, statuses
 from support.client import Client
 from support.expect import logged_in, table
 from support.notices import logout_token, post_logout_token
@@ -295,23 +295,11 @@ def hosts(request, lasting_httpd, lasting_provider):
         "Require kc-role admin", "Require valid-user")), wait=False)
     cookies = {}
     for host in ("one.test", "two.test"):
-        cookies[host] = login_at(httpd, host)
+        client, answer = login_at(httpd, host)
+        assert answer.status == 303
+        cookies[host] = client.jar.header(httpd.url("/protected/"))
     httpd.cookies = cookies
     return httpd
-
-
-def login_at(httpd, host):
-    """Logs in at a virtual host whose name nobody resolves; the cookie is told."""
-    client = Client()
-    headers = {"Host": host}
-    url = httpd.url("/oauth/login?next=/protected/")
-    deadline = time.monotonic() + 10
-    while (begun := client.get(url, headers, follow=False)).status == 503:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    back = client.get(begun.location, follow=False).location
-    assert client.get(back, headers, follow=False).status == 303
-    return client.jar.header(httpd.url("/protected/"))
 
 
 def test_cookie_of_one_host_on_the_other(hosts):

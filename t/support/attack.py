@@ -3,9 +3,12 @@
 import re
 import socket
 import threading
+import time
 
+from support.client import Client
 from support.net import free_port
 from support.site import MARKER
+from support.wait import until
 
 ENDPOINTS = ["/login", "/login/callback", "/logout", "/renew", "/session", "/backchannel-logout",
              "/frontchannel-logout", "/k_logout", "/k_push_not_before", "/k_test_available"]
@@ -28,8 +31,20 @@ def stays_here(answer, httpd, provider=None):
     return answer
 
 
-def cookie_header(*pairs):
-    return "; ".join(f"{name}={value}" for name, value in pairs)
+def login_at(httpd, host):
+    """Logs in at a virtual host whose name nobody resolves: the client, and the last answer."""
+    client, headers = Client(), {"Host": host}
+
+    def begin():
+        answer = client.get(httpd.url("/oauth/login?next=/protected/"), headers, follow=False)
+        return answer if answer.status != 503 or time.monotonic() > deadline else None
+
+    deadline = time.monotonic() + 1.5  # the metadata may be on its way
+    answer = until(begin, "an answer of the login")
+    if answer.status == 302:
+        back = client.get(answer.location, follow=False).location
+        answer = client.get(back, headers, follow=False)
+    return client, answer
 
 
 def exchange(httpd, data, port=None):
