@@ -7,9 +7,9 @@ and compared is the ratio to the open page of the same run.
 """
 
 import json
-import os
 import pathlib
 import re
+import shutil
 import socket
 import sys
 import tempfile
@@ -17,7 +17,6 @@ import tempfile
 from bench import servers
 from support.client import Client
 from support.httpd import Httpd
-from support.provider import Provider
 
 BASELINE = pathlib.Path(__file__).with_name("baseline.json")
 TOLERANCE = 1.10
@@ -47,8 +46,12 @@ class Counted(Httpd):
         """A single process does not log that it begins."""
         return int(self._listens())
 
-    def _retire_children(self):
-        """It has none."""
+    def stop(self):
+        """At once: a single process that is told to end does so in the middle of what it does."""
+        self._process.kill()
+        self._process.wait()
+        Httpd.live.remove(self)
+        shutil.rmtree(self.root)
 
     def instructions(self):
         """Those of the thread that serves, since the last call."""
@@ -98,15 +101,13 @@ def per_request(site, folder, headers, keep):
 
 def count():
     """{way: {page: instructions}}"""
-    provider = Provider().start()
-    sites = servers.ours(provider, make=Counted, mpm="prefork", tuning=ONE_PROCESS)
-    httpd = sites["signed"].httpd
-    try:
-        httpd.start()
-        return _count(provider, sites)
-    finally:
-        httpd.stop()
-        provider.stop()
+    with servers.keycloak() as provider:
+        sites = servers.ours(provider, make=Counted, mpm="prefork", tuning=ONE_PROCESS)
+        httpd = sites["signed"].httpd.start()
+        try:
+            return _count(provider, sites)
+        finally:
+            httpd.stop()
 
 
 def _count(provider, sites):

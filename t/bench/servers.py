@@ -7,13 +7,16 @@
 """
 
 import base64
+import contextlib
 import hashlib
 import os
 import pathlib
+import tempfile
 
 from support.client import Client
 from support.httpd import Httpd
-from support.provider import User
+from support.net import Authority
+from support.provider import Provider, User
 from support.wait import until
 
 SEALINGS = ("signed", "encrypted", "server")
@@ -60,6 +63,7 @@ OURS = """
     KCAuthDiscoveryURL "%(discovery_url)s"
     KCAuthClientID "%(client_id)s"
     KCAuthClientSecret "%(secret)s"
+    KCAuthCAFile "%(ca_file)s"
     KCAuthSession %(kind)s
     %(more)s
     <Location "/known">
@@ -73,8 +77,8 @@ OURS = """
 </VirtualHost>
 """
 
-# mod_auth_openidc with all that can be left out left out: no userinfo, no claims passed on, no
-# metadata to look at.
+# mod_auth_openidc with all that can be left out left out: no userinfo, no claims passed on, and
+# endpoints that are written down, as it looks metadata up with every request.
 THEIRS = """
 <VirtualHost 127.0.0.1:%(port)d>
     ServerName localhost
@@ -91,6 +95,7 @@ THEIRS = """
     OIDCScope openid
     OIDCRemoteUserClaim preferred_username
     OIDCPassClaimsAs none
+    OIDCCABundlePath "%(ca_file)s"
     %(kind)s
     %(more)s
     <Location "/oidc">
@@ -109,8 +114,28 @@ THEIRS = """
 </VirtualHost>
 """
 
+# Ours raises httpd's default by itself; 300 roles are more than 8190 bytes of cookies.
+BIG_COOKIES = "LimitRequestFieldSize 65536\n"
+
 KIND_OF_PEER = {"client-cookie": "OIDCSessionType client-cookie",
-                "shm": "OIDCSessionType server-cache\n    OIDCCacheType shm"}
+                "shm": "OIDCSessionType server-cache\n    OIDCCacheType shm\n    OIDCCacheShmEntrySizeMax 131072"}
+
+
+@contextlib.contextmanager
+def keycloak():
+    """The scripted provider, on https as a real one would be."""
+    with tempfile.TemporaryDirectory(prefix="kcauth-bench-") as folder:
+        path = pathlib.Path(folder)
+        path.chmod(0o755)
+        authority = Authority(path)
+        provider = Provider(tls=authority.server_context("127.0.0.1"), kinds=["RS256"])
+        provider.ca_file = authority.ca_file
+        provider.roles_in = {"access", "id"}  # where either module finds them
+        provider.start()
+        try:
+            yield provider
+        finally:
+            provider.stop()
 
 
 class Site:
@@ -130,7 +155,7 @@ class Site:
     def login(self, username="alice"):
         """The Cookie header of somebody who has just logged in."""
         self.provider.user = username
-        client = Client()
+        client = Client(self.provider.ca_file)
         answer = client.login(self.page("admin"))
         assert answer.status == 200 and answer.text == PAGE, answer.text
         return client.jar.header(self.page("admin"))
@@ -148,7 +173,6 @@ def with_roles(provider, count):
     roles = [f"department-{number:04}" for number in range(count - 1)] + ["admin"]
     provider.users[name] = User(name, "Rosa", "Roberts", f"{name}@example.org",
                                 {provider.client_id: roles})
-    provider.roles_in = {"access", "id"}  # where either module finds them
     return name
 
 
@@ -164,7 +188,7 @@ def ours(provider, *, kinds=SEALINGS, mpm="event", tuning=CALM, more="", make=Ht
                  modules=modules, log_level="notice", **options)
     hosts = [OURS % {"port": port, "kind": kind, "more": more,
                      "discovery_url": provider.discovery_url, "client_id": provider.client_id,
-                     "secret": provider.secret} for kind, port in zip(kinds, httpd.ports[1:])]
+                     "secret": provider.secret, "ca_file": provider.ca_file} for kind, port in zip(kinds, httpd.ports[1:])]
     return _sites(httpd, provider, kinds, tuning + server + COMMON + BASIC + "".join(hosts))
 
 
@@ -175,9 +199,10 @@ def theirs(provider, *, kinds=PEERS, tuning=CALM, more="", **options):
     hosts = [THEIRS % {"port": port, "kind": KIND_OF_PEER[kind], "more": more,
                        "issuer": provider.issuer, "auth": provider.url("auth"),
                        "token": provider.url("token"), "certs": provider.url("certs"),
-                       "client_id": provider.client_id, "secret": provider.secret}
+                       "client_id": provider.client_id, "secret": provider.secret,
+                       "ca_file": provider.ca_file}
              for kind, port in zip(kinds, httpd.ports[1:])]
-    return _sites(httpd, provider, kinds, tuning + COMMON + BASIC + "".join(hosts))
+    return _sites(httpd, provider, kinds, BIG_COOKIES + tuning + COMMON + "".join(hosts))
 
 
 def _sites(httpd, provider, kinds, config):
