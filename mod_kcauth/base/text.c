@@ -81,21 +81,28 @@ char *kc_form_encode(apr_pool_t *pool, const char *text)
     return encode(pool, text, "+");
 }
 
-/* Eight bytes at a time: this looks at hundreds of role names with each request. */
+static unsigned char is_control(char c)
+{
+    return (unsigned char)(((unsigned char)c < 0x20) | (c == 0x7f));
+}
+
+/*
+ * This looks at hundreds of role names with each request, so by blocks, and without a way out of
+ * them: compilers make one comparison of each.
+ */
 int kc_text_has_controls(const char *text, apr_size_t len)
 {
-    const apr_uint64_t ones = APR_UINT64_C(0x0101010101010101), tops = ones << 7;
-    apr_uint64_t found = 0, eight, del;
+    enum { BLOCK = 32 };
+    unsigned char found = 0;
+    int i;
 
-    for (; len >= sizeof(eight); len -= sizeof(eight), text += sizeof(eight)) {
-        memcpy(&eight, text, sizeof(eight));
-        del = eight ^ (ones * 0x7f);
-        /* A byte below 0x20 borrows from its top bit, and so does one that equals DEL. */
-        found |= (eight - ones * 0x20) & ~eight & tops;
-        found |= (del - ones) & ~del & tops;
+    for (; len >= BLOCK && !found; len -= BLOCK, text += BLOCK) {
+        for (i = 0; i < BLOCK; i++) {
+            found |= is_control(text[i]);
+        }
     }
     for (; len; len--, text++) {
-        found |= (unsigned char)*text < 0x20 || *text == 0x7f;
+        found |= is_control(*text);
     }
     return found != 0;
 }
