@@ -112,7 +112,7 @@ int kc_logout_handler(request_rec *r)
     }
     session = kc_session_of(r);
     if (is_foreign(r, site)) {
-        /* With a POST from there browsers send no cookie, but they would obey one that is removed. */
+        /* A POST from there brings no cookie, but browsers would obey one that is removed. */
         return session ? ask_first(r, site) : leave(r, after_logout(r, site));
     }
     if (session) {

@@ -128,6 +128,24 @@ int kc_backchannel_logout_handler(request_rec *r)
 
 /* --- front-channel ---------------------------------------------------------------------------- */
 
+/*
+ * Anybody can call this, and make up what they like: a sid that is nobody's must not cost others
+ * their place in the table.
+ */
+static void end_unproven_sid(request_rec *r, const kc_site *site, const char *sid)
+{
+    kc_revocation revocation =
+        kc_revocation_make(&site->realm_key, KC_REVOKED_SID, sid, apr_time_now());
+
+    if (kc_revoke_if_room(site->revocations, &revocation)) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0969: a frame ended the session %.64s", sid);
+    } else {
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, 0, r,
+            "KC0970: no room for front-channel logouts; sessions end with the next renewal");
+    }
+}
+
 /* Keycloak's page shows ours in a frame, to which browsers give no cookie: iss and sid say whose
  * session it is. */
 int kc_frontchannel_logout_handler(request_rec *r)
@@ -150,7 +168,7 @@ int kc_frontchannel_logout_handler(request_rec *r)
                 "a front-channel logout without this issuer's iss and a sid");
         return disbelieve(r, &err);
     }
-    end_sid(r, site, sid);
+    end_unproven_sid(r, site, sid);
     if (kc_url_parse(&url, site->conf->issuer, r->pool) == APR_SUCCESS) {
         apr_table_setn(
             r->headers_out, "Content-Security-Policy",

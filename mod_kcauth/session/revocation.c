@@ -241,6 +241,22 @@ void kc_revoke(kc_revocations *revocations, const kc_revocation *revocation)
     raise_floor(revocations, time);
 }
 
+int kc_revoke_if_room(kc_revocations *revocations, const kc_revocation *revocation)
+{
+    const bucket *into = bucket_of(revocations, revocation->hash);
+    apr_uint64_t forgotten = moment(apr_time_now() - revocations->horizon);
+    int i, taken = 0;
+
+    for (i = 0; i < WORDS; i++) {
+        taken += atomic_load(&into->words[i]) >> TAG_BITS >= forgotten;
+    }
+    if (taken >= WORDS / 2) {
+        return 0;
+    }
+    kc_revoke(revocations, revocation);
+    return 1;
+}
+
 /* --- asking ----------------------------------------------------------------------------------- */
 
 /** The latest time entered for a hash, 0 for none. Writers that raced may have left two. */

@@ -276,6 +276,13 @@ kc_revocation kc_revocation_make(const kc_realm_key *key, kc_revoked_kind kind, 
 void kc_revoke(kc_revocations *table, const kc_revocation *revocation);
 
 /**
+ * The same for what nobody has proven: enters it only where plenty of room is left, so that making
+ * things up ends no other session, and hides no proven end.
+ * @return 0 when there was no room
+ */
+int kc_revoke_if_room(kc_revocations *table, const kc_revocation *revocation);
+
+/**
  * Whether the session is revoked: by sid, sub, everybody, or the floor. An empty sid or sub is
  * nobody's. A session from the future is judged like others.
  */

@@ -261,6 +261,29 @@ static void what_is_too_old_is_left_out(void **state)
     assert_true(revoked(table, "s1", "alice", now - HORIZON + 60 * SECOND));
 }
 
+/* Hundreds of thousands of made-up names take half of the table, and end nobody else's session. */
+static void what_nobody_proved_costs_nobody(void **state)
+{
+    enum { MADE_UP = 600000 };
+    apr_time_t now = apr_time_now();
+    kc_revocations *table = kc_revocations_attach(new_memory(*state), now, HORIZON, *state);
+    kc_realm_key key = our_key();
+    kc_revocation revocation;
+    char name[NAME_BYTES];
+    int i, entered = 0;
+
+    for (i = 0; i < MADE_UP; i++) {
+        revocation = kc_revocation_make(&key, KC_REVOKED_SID, name_of(name, i), now);
+        entered += kc_revoke_if_room(table, &revocation);
+    }
+    assert_true(entered > 0 && entered < MADE_UP);
+    assert_true(revoked(table, name_of(name, 0), "alice", now - SECOND));
+    assert_false(revoked(table, "bystander", "bob", now - HOUR));
+    revoke_name(table, KC_REVOKED_SID, "proven", now);
+    assert_true(revoked(table, "proven", "carol", now - SECOND));
+    assert_false(revoked(table, "bystander", "bob", now - HOUR));
+}
+
 /* --- what is found at the start --------------------------------------------------------------- */
 
 static void a_file_keeps_it(void **state)
@@ -649,6 +672,7 @@ int main(void)
         UNIT_TEST(another_server_takes_it_over),
         UNIT_TEST(a_late_entry_goes_to_the_floor),
         UNIT_TEST(what_is_too_old_makes_way),
+        UNIT_TEST(what_nobody_proved_costs_nobody),
         UNIT_TEST(of_two_entries_the_later_counts),
         UNIT_TEST(threads_lose_no_entry),
         UNIT_TEST(threads_that_crowd_fail_closed),
