@@ -141,7 +141,7 @@ if os.environ.get("KCAUTH_SANITIZED") == "1":
     KINDS = ["encrypted", "server"]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=KINDS, scope="session")
 def kind(request):
     """Each way of keeping sessions, for KCAuthSession."""
     return request.param

@@ -50,13 +50,13 @@ class Connection:
         self._connection.close()
 
 
-@pytest.fixture(scope="module", params=["signed", "encrypted", "server"])
-def site(request, lasting_httpd, lasting_provider):
+@pytest.fixture(scope="module")
+def site(kind, lasting_httpd, lasting_provider):
     """A server, and the Cookie header of each person."""
     provider = lasting_provider(kinds=["ES256"])
     provider.users["mallory"] = User("mallory", client_roles={"webapp": ["nothing"]})
     config = PAGES + "MaxKeepAliveRequests 0\nKeepAliveTimeout 15\n"
-    httpd = lasting_httpd(config, provider=provider, KCAuthSession=request.param)
+    httpd = lasting_httpd(config, provider=provider, KCAuthSession=kind)
     httpd.provider = provider
     httpd.cookies = {name: cookie_of(httpd, name) for name in PEOPLE}
     httpd.cookies[None] = None
@@ -284,11 +284,11 @@ HOSTS = """
 """
 
 
-@pytest.fixture(scope="module", params=["signed", "encrypted", "server"])
-def hosts(request, lasting_httpd, lasting_provider):
+@pytest.fixture(scope="module")
+def hosts(kind, lasting_httpd, lasting_provider):
     """One server with sites of two clients under one key, and one without the module's realm."""
     providers = [lasting_provider(client_id=client, kinds=["ES256"]) for client in ("one", "two")]
-    parts = [settings(provider, KCAuthSession=request.param, KCAuthSessionKey="k" * 40,
+    parts = [settings(provider, KCAuthSession=kind, KCAuthSessionKey="k" * 40,
                       KCAuthBaseURL=f"http://localhost:{port}") + PAGES
              for provider, port in zip(providers, ("${PORT}", "${PORT}"))]
     httpd = lasting_httpd(HOSTS.format(one=parts[0], two=parts[1], none=PAGES.replace(

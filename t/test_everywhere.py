@@ -17,7 +17,7 @@ from support.wait import until
 
 
 def test_cgi(new_httpd, new_provider):
-    """mod_cgid with threads, mod_cgi with prefork: the script knows who posts, and gets the body."""
+    """mod_cgid with threads, mod_cgi with prefork: the script knows who posts, and what."""
     httpd = new_httpd('ScriptAlias "/protected/echo" "${ROOT}/cgi-bin/echo"\n' + PAGES,
                       provider=new_provider(kinds=["ES256"]))
     httpd.cgi("echo", "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\n"
@@ -176,7 +176,8 @@ def test_h2c(kind, new_httpd, new_provider):
     ("x", "1\0kc-user-id: mallory"), (":kc-user-id", "mallory"), ("connection", "kc-user-id"),
     ("transfer-encoding", "chunked"), ("te", "kc-user-id"), ("cookie", "kcauth=AAAA"),
     ("host", "evil.test"), (":path", "/protected/index.html"), (":authority", "evil.test"),
-    (":scheme", "https://evil.test/"), (":method", "POST"), ("cookie", "x\r\nkc-user-id: mallory"))])
+    (":scheme", "https://evil.test/"), (":method", "POST"),
+    ("cookie", "x\r\nkc-user-id: mallory"))])
 def test_header_of_h2(h2c, header):
     """What HTTP/1.1 could not carry: no line is made of it, and nobody is let in."""
     for path in ("/protected/index.html", "/protected/show", "/show", "/optional/show",
