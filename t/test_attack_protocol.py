@@ -54,7 +54,8 @@ def request(httpd, line, headers="", body="", cookie=None):
 
 METHODS = ["TRACE", "OPTIONS", "PUT", "DELETE", "PATCH", "CONNECT", "PROPFIND", "PROPPATCH",
            "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "BREW", "get", "Get", "post",
-           "HEAD", "PRI", "TRACK", "DEBUG", "SEARCH", "BASELINE-CONTROL", "X" * 300, "G\x00ET", "G%45T", "_"]
+           "HEAD", "PRI", "TRACK", "DEBUG", "SEARCH", "BASELINE-CONTROL", "X" * 300, "G\x00ET",
+           "G%45T", "_"]
 
 
 @table("method", [(ascii(method)[1:20], method) for method in METHODS])
