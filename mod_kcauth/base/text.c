@@ -92,11 +92,11 @@ static unsigned char is_control(char c)
  */
 int kc_text_has_controls(const char *text, apr_size_t len)
 {
-    enum { BLOCK = 32 };
+    enum { BLOCK = 16 };
     unsigned char found = 0;
     int i;
 
-    for (; len >= BLOCK && !found; len -= BLOCK, text += BLOCK) {
+    for (; len >= BLOCK; len -= BLOCK, text += BLOCK) {
         for (i = 0; i < BLOCK; i++) {
             found |= is_control(text[i]);
         }

@@ -37,11 +37,11 @@ def everywhere():
 
 
 @dataclasses.dataclass
-class Sum:
-    """What was measured of one page, over all rounds."""
-    requests: int = 0
-    cpu: float = 0      # seconds
-    time: float = 0     # seconds
+class Sample:
+    """What was measured of one page in one round."""
+    requests: int
+    cpu: float      # seconds
+    time: float     # seconds
 
     @property
     def microseconds(self):
@@ -51,10 +51,23 @@ class Sum:
     def rate(self):
         return self.requests / self.time
 
-    def add(self, other):
-        self.requests += other.requests
-        self.cpu += other.cpu
-        self.time += other.time
+
+class Best:
+    """Of several rounds the best: what else the machine does can only add."""
+
+    def __init__(self):
+        self._samples = []
+
+    def add(self, sample):
+        self._samples.append(sample)
+
+    @property
+    def microseconds(self):
+        return min(sample.microseconds for sample in self._samples)
+
+    @property
+    def rate(self):
+        return max(sample.rate for sample in self._samples)
 
 
 def load(httpd, url, headers=(), *, keep=True, clients=16, time=1):
@@ -70,4 +83,4 @@ def load(httpd, url, headers=(), *, keep=True, clients=16, time=1):
     if "Non-2xx" in said:
         raise AssertionError(f"{url}\n{said}")
     count, took, unit = re.search(r"(\d+) requests in ([\d.]+)(s|m)", said).groups()
-    return Sum(int(count), spent, float(took) * (60 if unit == "m" else 1))
+    return Sample(int(count), spent, float(took) * (60 if unit == "m" else 1))

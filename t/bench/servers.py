@@ -38,8 +38,10 @@ KeepAliveTimeout 30
 """
 
 COMMON = """
-<Directory "${ROOT}/htdocs">
+<Directory "/">
     AllowOverride None
+</Directory>
+<Directory "${ROOT}/htdocs">
     Require all granted
 </Directory>
 <Location "/open">
