@@ -37,7 +37,7 @@ typedef struct wording {
 
 static const wording *wording_of(kc_fault fault)
 {
-    static const wording config = {HTTP_INTERNAL_SERVER_ERROR, "Login is not set up",
+    static const wording config = {HTTP_SERVICE_UNAVAILABLE, "Login is not set up",
                                    "This site's login is not set up correctly. Its administrator "
                                    "finds the reason in the error log."};
     static const wording request = {HTTP_BAD_REQUEST, "This login could not be completed",
@@ -249,8 +249,9 @@ static int refuse_at(int level, request_rec *r, const kc_error *err, const char 
 
     ap_log_rerror(APLOG_MARK, level, 0, r, "%s: %s (ref %s)", err->id, err->text, page->ref);
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
-    if (status == HTTP_SERVICE_UNAVAILABLE) {
-        apr_table_setn(r->err_headers_out, "Retry-After", "5");
+    if (status == HTTP_SERVICE_UNAVAILABLE) { /* an administrator takes longer than Keycloak */
+        apr_table_setn(r->err_headers_out, "Retry-After",
+                       err->fault == KC_FAULT_AWAY ? "5" : "300");
     }
     apr_table_setn(r->subprocess_env, "KC_ERROR_TEXT", wording_of(err->fault)->text);
     return status;
