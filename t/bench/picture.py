@@ -17,7 +17,7 @@ text { font: 13px sans-serif; fill: #222 }
     text { fill: #ddd } .faint { fill: #999 } .axis { stroke: #777 }
 }
 """
-WIDTH, LABEL, NUMBER = 760, 230, 90
+WIDTH, LABEL, NUMBER = 760, 300, 70
 
 
 def _save(name, height, parts):
@@ -45,7 +45,8 @@ def bars(name, title, unit, groups):
             parts.append(_text(LABEL - 8, y, label, ' text-anchor="end"'))
             parts.append(f'<rect class="c{colour}" x="{LABEL}" y="{y - 12}" '
                          f'width="{max(value * scale, 1):.1f}" height="14"/>')
-            parts.append(_text(LABEL + value * scale + 6, y, f"{value:.3g}"))
+            parts.append(_text(LABEL + value * scale + 6, y,
+                               f"{value:,.0f}" if value >= 100 else f"{value:.1f}"))
     _save(name, y + 16, parts)
 
 
@@ -60,7 +61,7 @@ def lines(name, title, unit, panels):
 
 
 def _panel(left, top, wide, high, what, steps, curves):
-    x0, x1, y0, y1 = left + 44, left + wide - 16, top + high - 64, top + 24
+    x0, x1, y0, y1 = left + 44, left + wide - 36, top + high - 64, top + 24
     highest = max(max(values) for values in curves.values()) * 1.1 or 1
     xs = [x0 + (x1 - x0) * i / max(len(steps) - 1, 1) for i in range(len(steps))]
     parts = [_text(x0, top + 14, what),
@@ -74,6 +75,7 @@ def _panel(left, top, wide, high, what, steps, curves):
                           for x, value in zip(xs, values))
         parts.append(f'<polyline class="line c{colour}" points="{points}" style="fill:none"/>')
         at = x0 + colour * (x1 - x0) / len(curves)
-        parts.append(f'<rect class="c{colour}" x="{at:.0f}" y="{y0 + 26:.0f}" width="10" height="10"/>')
+        parts.append(f'<rect class="c{colour}" x="{at:.0f}" y="{y0 + 26:.0f}" width="10" '
+                     'height="10"/>')
         parts.append(_text(at + 14, y0 + 36, label))
     return parts
