@@ -114,13 +114,21 @@ def test_restart_during_an_outage(new_httpd, new_provider):
     """What was known before is known again: logins go on as far as they can without Keycloak."""
     provider = new_provider(kinds=["ES256"])
     httpd = new_httpd(provider=provider)
-    insider = logged_in(httpd)
     provider.lie(discovery_reply=lambda honest: honest.like(status=503, body=b""),
                  jwks_reply=lambda honest: honest.like(status=503, body=b""))
     httpd.restart()
     answer = Client().get(httpd.url("/protected/"), follow=False)
     assert answer.status == 302 and answer.location.startswith(provider.issuer)
     let_in(Client().login(httpd.url("/protected/")))
+
+
+@pytest.mark.in_cookies("a store in memory ends with httpd")
+def test_session_over_a_restart_during_an_outage(new_httpd, away):
+    away.start()
+    httpd = new_httpd(provider=away)
+    insider = logged_in(httpd)
+    away.stop()
+    httpd.restart()
     let_in(insider.get(httpd.url("/protected/"), follow=False))
 
 
