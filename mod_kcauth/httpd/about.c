@@ -44,8 +44,7 @@ int kc_session_handler(request_rec *r)
     json_t *body;
     char *text;
 
-    if (r->method_number != M_GET) {
-        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
+    if (kc_request_only(r, M_GET, M_GET) != OK) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
     if (!session) {

@@ -226,11 +226,7 @@ static int answers_by(request_rec *r, const kc_site *site)
 {
     int wanted = *site->conf->response_mode ? M_POST : M_GET;
 
-    if (r->method_number == wanted) {
-        return OK;
-    }
-    ap_allow_standard_methods(r, REPLACE_ALLOW, wanted, -1);
-    return HTTP_METHOD_NOT_ALLOWED;
+    return kc_request_only(r, wanted, wanted);
 }
 
 /* The access log writes r->the_request: a code has no place there, spent or not. */

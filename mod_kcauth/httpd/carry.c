@@ -55,6 +55,12 @@ static const char *tokens_entry(request_rec *r, const char *id)
     return entry(r, "tokens ", id);
 }
 
+static void remove_entries(request_rec *r, const char *id)
+{
+    kc_store_remove(r->server, record_entry(r, id), r->pool);
+    kc_store_remove(r->server, tokens_entry(r, id), r->pool);
+}
+
 static const char **id_of(request_rec *r)
 {
     return &kc_request_of(kc_request_initial(r))->session_id;
@@ -117,34 +123,31 @@ static const char *unsealed(request_rec *r, kc_sealer *sealer, const char *text,
     return apr_pstrmemdup(r->pool, (const char *)data, data_len);
 }
 
-const char *kc_carried_id_token(request_rec *r, const kc_site *site)
+/* A token from its cookie, or from the store: the first of the two there, or the second. */
+static const char *carried(request_rec *r, const kc_site *site, const kc_cookie *cookie,
+                           kc_sealer *sealer, int second)
 {
-    char *id_token, *refresh_token;
+    char *stored[2];
     const char *text;
     apr_size_t len;
 
     if (in_store(site)) {
-        return stored_tokens(r, &id_token, &refresh_token)
-                   ? unsealed(r, site->id_tokens, id_token, strlen(id_token))
+        return stored_tokens(r, &stored[0], &stored[1])
+                   ? unsealed(r, sealer, stored[second], strlen(stored[second]))
                    : NULL;
     }
-    text = kc_cookie_get(r, id_token_cookie(r, site), &len);
-    return text ? unsealed(r, site->id_tokens, text, len) : NULL;
+    text = kc_cookie_get(r, cookie, &len);
+    return text ? unsealed(r, sealer, text, len) : NULL;
+}
+
+const char *kc_carried_id_token(request_rec *r, const kc_site *site)
+{
+    return carried(r, site, id_token_cookie(r, site), site->id_tokens, 0);
 }
 
 const char *kc_carried_refresh_token(request_rec *r, const kc_site *site)
 {
-    char *id_token, *refresh_token;
-    const char *text;
-    apr_size_t len;
-
-    if (in_store(site)) {
-        return stored_tokens(r, &id_token, &refresh_token)
-                   ? unsealed(r, site->refresh_tokens, refresh_token, strlen(refresh_token))
-                   : NULL;
-    }
-    text = kc_cookie_get(r, refresh_cookie(r, site), &len);
-    return text ? unsealed(r, site->refresh_tokens, text, len) : NULL;
+    return carried(r, site, refresh_cookie(r, site), site->refresh_tokens, 1);
 }
 
 /* --- out -------------------------------------------------------------------------------------- */
@@ -205,8 +208,7 @@ apr_status_t kc_carry_new(request_rec *r, const kc_site *site)
     old = kc_carry_cookie(r, site, &len);
     if (old) {
         old = apr_pstrmemdup(r->pool, old, len);
-        kc_store_remove(r->server, record_entry(r, old), r->pool);
-        kc_store_remove(r->server, tokens_entry(r, old), r->pool);
+        remove_entries(r, old);
     }
     *id = kc_random_string(r->pool, ID_BYTES);
     return *id ? kc_cookie_set(r, session_cookie(r, site), *id, strlen(*id)) : APR_EGENERAL;
@@ -221,8 +223,7 @@ void kc_carry_end(request_rec *r, const kc_site *site)
         kc_cookie_clear(r, id_token_cookie(r, site));
         kc_cookie_clear(r, refresh_cookie(r, site));
     } else if (id) {
-        kc_store_remove(r->server, record_entry(r, id), r->pool);
-        kc_store_remove(r->server, tokens_entry(r, id), r->pool);
+        remove_entries(r, id);
         *id_of(r) = NULL;
     }
 }

@@ -135,8 +135,7 @@ int kc_login_handler(request_rec *r)
 {
     const char *target;
 
-    if (r->method_number != M_GET) {
-        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
+    if (kc_request_only(r, M_GET, M_GET) != OK) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
     target = next_of(r);

@@ -106,8 +106,7 @@ int kc_logout_handler(request_rec *r)
     const kc_session *session;
     const char *url = NULL;
 
-    if (r->method_number != M_GET && r->method_number != M_POST) {
-        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_POST, -1);
+    if (kc_request_only(r, M_GET, M_POST) != OK) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
     session = kc_session_of(r);

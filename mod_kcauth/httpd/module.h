@@ -321,6 +321,9 @@ const char *kc_login_url(request_rec *r, const kc_site *site, const char *target
 /** Whether `AuthType Keycloak` is in force here. */
 int kc_request_is_ours(request_rec *r);
 
+/** Whether the method is one of two (or twice the same): OK, or 405 with Allow. GET is HEAD too. */
+int kc_request_only(request_rec *r, int one, int other);
+
 /** Reads a body of at most 64 KiB, NUL-terminated. APR_EINVAL for a bigger or broken one. */
 apr_status_t kc_request_body(request_rec *r, char **body, apr_size_t *len);
 

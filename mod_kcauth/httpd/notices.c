@@ -35,14 +35,14 @@ static int disbelieve(request_rec *r, const kc_error *err)
                        : "{\"error\":\"invalid_request\"}\n");
 }
 
-static int only_post(request_rec *r)
+static int only(request_rec *r, int method)
 {
-    if (r->method_number == M_POST) {
-        return OK;
+    int rv = kc_request_only(r, method, method);
+
+    if (rv != OK) {
+        apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     }
-    apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
-    ap_allow_standard_methods(r, REPLACE_ALLOW, M_POST, -1);
-    return HTTP_METHOD_NOT_ALLOWED;
+    return rv;
 }
 
 /* --- what notices have in common -------------------------------------------------------------- */
@@ -108,7 +108,7 @@ int kc_backchannel_logout_handler(request_rec *r)
     const kc_site *site = kc_site_of(r->server);
     kc_logout_notice notice = {0};
     kc_error err = {0};
-    int rv = only_post(r);
+    int rv = only(r, M_POST);
 
     if (rv != OK) {
         return rv;
@@ -156,9 +156,7 @@ int kc_frontchannel_logout_handler(request_rec *r)
     kc_error err = {0};
     kc_url url;
 
-    if (r->method_number != M_GET) {
-        apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
-        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
+    if (only(r, M_GET) != OK) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
     if (kc_request_parameters(r, &parameters) != APR_SUCCESS ||
@@ -242,7 +240,7 @@ int kc_admin_action_handler(request_rec *r)
     kc_logout_notice notice = {0};
     kc_error err = {0};
     apr_size_t i = 0;
-    int rv = only_post(r);
+    int rv = only(r, M_POST);
 
     if (rv != OK) {
         return rv;

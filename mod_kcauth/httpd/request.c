@@ -171,6 +171,15 @@ int kc_request_is_navigation(request_rec *r)
 
 /* --- parameters ------------------------------------------------------------------------------- */
 
+int kc_request_only(request_rec *r, int one, int other)
+{
+    if (r->method_number == one || r->method_number == other) {
+        return OK;
+    }
+    ap_allow_standard_methods(r, REPLACE_ALLOW, one, other, -1);
+    return HTTP_METHOD_NOT_ALLOWED;
+}
+
 apr_status_t kc_request_body(request_rec *r, char **body, apr_size_t *len)
 {
     char *buf = *body = apr_palloc(r->pool, BODY_MAX + 1);
