@@ -89,6 +89,31 @@ def test_three_hundred_roles(new_httpd, provider, store):
     assert len(client.jar.named("kcauth.*")) == 1
 
 
+def test_copy_stands_for_the_store_for_a_second(new_httpd, provider, redis):
+    httpd = stored_in(redis, new_httpd, provider)
+    client = logged_in(httpd)
+    begin, before = time.monotonic(), redis.readings()
+    for _ in range(100):
+        let_in(copy_of(client).get(httpd.url("/protected/"), follow=False))
+    seconds = time.monotonic() - begin
+    asked = redis.readings() - before
+    # Each of a few children asks once a second, and for what other servers ended.
+    assert asked <= 8 * (seconds + 1), f"{asked} times in {seconds} s"
+    post_logout_token(httpd, logout_token(provider, sub=provider.users["alice"].sub))
+    assert copy_of(client).fetch(httpd.url("/protected/")).status == 401
+
+
+def test_copy_is_not_used_after_a_renewal(new_httpd, provider, redis):
+    httpd = stored_in(redis, new_httpd, provider, KCAuthRevalidate=1)
+    client = logged_in(httpd)
+    provider.users["alice"].client_roles = {"webapp": ["editor"]}
+    let_pass(1)
+    for _ in range(5):
+        env = seen(copy_of(client).get(httpd.url("/protected/show"), follow=False))
+        assert env["KC_ROLES"] == "editor"
+    assert len(provider.calls("token")) == 2
+
+
 # Full
 
 def test_session_that_was_pushed_out_logs_in_silently(new_httpd, provider):
@@ -122,6 +147,45 @@ def test_store_that_is_gone_opens_nothing(new_httpd, provider, store):
     assert client.jar.named(SESSION)
     assert len(httpd.log.lines("KC0720")) == 1
     assert len(httpd.log.lines(r"\[kcauth:(warn|error|crit)\]")) == 2  # and the login's
+
+
+# Hanging
+
+def test_store_that_hangs(new_httpd, provider, store):
+    """It takes every connection and answers none: nobody waits for it longer than two seconds."""
+    httpd = stored_in(store, new_httpd, provider)
+    client = logged_in(httpd)
+    store.pause()
+    time.sleep(1.1)
+
+    def ask(_):
+        begin = time.monotonic()
+        refuses_politely(copy_of(client).get(httpd.url("/protected/"), follow=False))
+        return time.monotonic() - begin
+
+    for _ in range(3):
+        assert max(together(40, ask)) < 3.5
+        assert Client().get(httpd.url("/")).status == 200
+    refused(Client().login(httpd.url("/protected/")), httpd, 503, "KC0709")
+    assert len(httpd.log.lines("KC0720")) == 1
+    store.go_on()
+    until(lambda: all(copy_of(client).get(httpd.url("/protected/"), follow=False).status == 200
+                      for _ in range(20)), "the session", seconds=30)
+
+
+def test_httpd_stops_while_the_store_hangs(new_httpd, provider, store):
+    httpd = stored_in(store, new_httpd, provider)
+    client = logged_in(httpd)
+    store.pause()
+    time.sleep(1.1)
+    refuses_politely(client.get(httpd.url("/protected/"), follow=False))
+    httpd.graceful()
+    begin = time.monotonic()
+    httpd.restart()
+    assert time.monotonic() - begin < 8
+    store.go_on()
+    until(lambda: copy_of(client).get(httpd.url("/protected/"), follow=False).status == 200,
+          "the session", seconds=30)
 
 
 def test_page_without_a_login_is_shown_without_a_person(new_httpd, provider, store):

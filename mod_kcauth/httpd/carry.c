@@ -57,7 +57,10 @@ static const char *tokens_entry(request_rec *r, const char *id)
 
 static void remove_entries(request_rec *r, const char *id)
 {
-    kc_store_remove(r->server, record_entry(r, id), r->pool);
+    const char *record = record_entry(r, id);
+
+    kc_copy_drop(record);
+    kc_store_remove(r->server, record, r->pool);
     kc_store_remove(r->server, tokens_entry(r, id), r->pool);
 }
 
@@ -75,6 +78,27 @@ const char *kc_carry_cookie(request_rec *r, const kc_site *site, apr_size_t *len
     return cookie && in_store(site) && *len != kc_base64url_length(ID_BYTES) ? NULL : cookie;
 }
 
+static apr_status_t stored_record(request_rec *r, char **text)
+{
+    const char *name = record_entry(r, *id_of(r));
+    apr_status_t rv;
+
+    *text = kc_copy_find(name, r->request_time, r->pool);
+    if (*text) {
+        return APR_SUCCESS;
+    }
+    rv = kc_store_get(r->server, name, text, r->pool);
+    if (rv == APR_SUCCESS) {
+        kc_copy_keep(name, r->request_time, *text);
+    }
+    return rv;
+}
+
+void kc_carry_drop_copy(request_rec *r)
+{
+    kc_copy_drop(record_entry(r, *id_of(r)));
+}
+
 apr_status_t kc_carry_in(request_rec *r, const kc_site *site, const char **text, apr_size_t *len)
 {
     char *stored;
@@ -83,7 +107,7 @@ apr_status_t kc_carry_in(request_rec *r, const kc_site *site, const char **text,
     if (!in_store(site)) {
         return APR_SUCCESS;
     }
-    rv = kc_store_get(r->server, record_entry(r, *id_of(r)), &stored, r->pool);
+    rv = stored_record(r, &stored);
     if (rv == APR_SUCCESS) {
         *text = stored;
         *len = strlen(stored);
@@ -155,14 +179,17 @@ const char *kc_carried_refresh_token(request_rec *r, const kc_site *site)
 apr_status_t kc_carry_record(request_rec *r, const kc_site *site, const char *text,
                              apr_int64_t expires)
 {
-    const char *id = *id_of(r);
+    const char *id = *id_of(r), *name;
 
     if (!in_store(site)) {
         return kc_cookie_set(r, session_cookie(r, site), text, strlen(text));
     }
-    return id ? kc_store_put(r->server, record_entry(r, id), text, apr_time_from_sec(expires),
-                             r->pool)
-              : APR_EGENERAL;
+    if (!id) {
+        return APR_EGENERAL;
+    }
+    name = record_entry(r, id);
+    kc_copy_drop(name);
+    return kc_store_put(r->server, name, text, apr_time_from_sec(expires), r->pool);
 }
 
 static void too_big(request_rec *r, const char *id, const char *what, const char *consequence)

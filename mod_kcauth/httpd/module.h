@@ -9,6 +9,7 @@
  *   site.c        start-up: a server's site    watchdog.c  what runs in the background
  *   request.c     what a request is asked      endpoints.c our own URLs
  *   cookies.c     cookies in and out           store.c     httpd's small object caches
+ *   errand.c      calls with a deadline        copies.c    what the store said just now
  *   carry.c       how a session travels        sessions.c  cookie to session and back
  *   authn.c       session to r->user, or a     authz.c     the kc-* providers behind Require
  *                 challenge                    denial.c    the log of a denial
@@ -187,6 +188,35 @@ KC_WARN_UNUSED apr_status_t kc_store_get(server_rec *s, const char *name, char *
 KC_WARN_UNUSED apr_status_t kc_store_put(server_rec *s, const char *name, const char *text,
                                          apr_time_t expires, apr_pool_t *pool);
 void kc_store_remove(server_rec *s, const char *name, apr_pool_t *pool);
+
+/* --- errands (errand.c) ----------------------------------------------------------------------- */
+
+/** A call that another thread makes, with a deadline. */
+typedef struct kc_errand kc_errand;
+
+/** The call. It touches nothing but the baton and its pool, which live until it comes back. */
+typedef apr_status_t kc_errand_fn(void *baton, apr_pool_t *pool);
+
+apr_status_t kc_errand_child_init(void);
+/** An errand, and the pool to lay its baton in. NULL: out of memory. To be ended by
+ * kc_errand_end(), with which the pool is lost. */
+kc_errand *kc_errand_prepare(apr_pool_t **pool);
+/**
+ * Waits for the call for two seconds at most.
+ * @return what the call returned; APR_TIMEUP: it is late, and owns the baton now. For five seconds
+ * after that, and while one call finds out whether it is so still, all others get it at once
+ */
+KC_WARN_UNUSED apr_status_t kc_errand_run(kc_errand *errand, kc_errand_fn *fn, void *baton);
+void kc_errand_end(kc_errand *errand);
+
+/* --- copies (copies.c) ------------------------------------------------------------------------ */
+
+/** What kc_copy_keep() was given for this entry less than a second ago, as text of the pool, or
+ * NULL. Names are hashes of 43 characters. */
+char *kc_copy_find(const char *name, apr_time_t now, apr_pool_t *pool);
+void kc_copy_keep(const char *name, apr_time_t now, const char *text);
+/** The store holds something else now. */
+void kc_copy_drop(const char *name);
 
 /* --- cookies (cookies.c) ---------------------------------------------------------------------- */
 
@@ -430,6 +460,8 @@ void kc_carry_name(request_rec *r, const kc_site *site, const char *cookie, apr_
 KC_WARN_UNUSED apr_status_t kc_carry_in(request_rec *r, const kc_site *site, const char **text,
                                         apr_size_t *len);
 
+/** The record in the store is another one than a copy in this child: it is read from there next. */
+void kc_carry_drop_copy(request_rec *r);
 /** Sends a record out under the session's present name (store) or in its cookies. APR_ENOSPC: too
  * big. */
 KC_WARN_UNUSED apr_status_t kc_carry_record(request_rec *r, const kc_site *site, const char *text,

@@ -476,6 +476,7 @@ apr_status_t kc_session_adopt(request_rec *r, const char *packed)
 
     forget(r);
     if (site->conf->session == KC_SESSION_SERVER) {
+        kc_carry_drop_copy(r);
         request->looked = 0;
         return kc_session_of(r) ? APR_SUCCESS : APR_EINVAL;
     }

@@ -178,6 +178,12 @@ apr_status_t kc_store_open(int needed, server_rec *s, apr_pool_t *pconf, apr_poo
     return APR_SUCCESS;
 }
 
+/* What needs no lock of ours is a server of its own. */
+static int is_far(void)
+{
+    return !store->mutex;
+}
+
 void kc_store_child_init(server_rec *s, apr_pool_t *pchild)
 {
     if (store && store->mutex) {
@@ -189,12 +195,18 @@ void kc_store_child_init(server_rec *s, apr_pool_t *pchild)
             store = NULL; /* who is logged in there is told to come back later */
         }
     }
+    if (store && is_far()) {
+        apr_status_t rv = kc_errand_child_init();
+
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "KC0174: no threads to call the store by");
+        }
+    }
 }
 
 int kc_store_is_shared(void)
 {
-    /* What needs no lock of ours is a server of its own. */
-    return store && configured && !store->mutex;
+    return store && configured && is_far();
 }
 
 /* --- entries ---------------------------------------------------------------------------------- */
@@ -211,43 +223,40 @@ static apr_status_t away(server_rec *s, apr_status_t rv)
     return APR_STATUS_IS_NOTFOUND(rv) ? APR_EGENERAL : rv;
 }
 
-static apr_status_t lock(void)
+/* One call of the store. */
+typedef struct call {
+    server_rec *s;
+    const char *name;
+    const char *text; /* what is put, or was got */
+    unsigned len;
+    apr_time_t expires;
+} call;
+
+static apr_status_t read_entry(call *c, apr_pool_t *pool)
 {
-    return store->mutex ? apr_global_mutex_lock(store->mutex) : APR_SUCCESS;
+    unsigned char *buf = apr_palloc(pool, ENTRY_MAX);
+
+    c->text = (const char *)buf;
+    c->len = ENTRY_MAX;
+    return provider->retrieve(store->instance, c->s, (const unsigned char *)c->name,
+                              (unsigned)strlen(c->name), buf, &c->len, pool);
 }
 
-static void unlock(void)
+static apr_status_t put_entry(void *baton, apr_pool_t *pool)
 {
-    if (store->mutex) {
-        apr_global_mutex_unlock(store->mutex);
-    }
+    call *c = baton;
+
+    return provider->store(store->instance, c->s, (const unsigned char *)c->name,
+                           (unsigned)strlen(c->name), c->expires,
+                           (unsigned char *)apr_pstrmemdup(pool, c->text, c->len), c->len, pool);
 }
 
-static apr_status_t read_entry(server_rec *s, const char *name, char *buf, unsigned *len,
-                               apr_pool_t *pool)
+static apr_status_t remove_entry(void *baton, apr_pool_t *pool)
 {
-    apr_status_t rv = lock();
+    call *c = baton;
 
-    if (rv == APR_SUCCESS) {
-        rv = provider->retrieve(store->instance, s, (const unsigned char *)name,
-                                (unsigned)strlen(name), (unsigned char *)buf, len, pool);
-        unlock();
-    }
-    return rv;
-}
-
-static apr_status_t write_entry(server_rec *s, const char *name, const char *text,
-                                apr_time_t expires, apr_pool_t *pool)
-{
-    apr_status_t rv = lock();
-
-    if (rv == APR_SUCCESS) {
-        rv = provider->store(
-            store->instance, s, (const unsigned char *)name, (unsigned)strlen(name), expires,
-            (unsigned char *)apr_pstrdup(pool, text), (unsigned)strlen(text), pool);
-        unlock();
-    }
-    return rv;
+    return provider->remove(store->instance, c->s, (const unsigned char *)c->name,
+                            (unsigned)strlen(c->name), pool);
 }
 
 /*
@@ -257,30 +266,81 @@ static apr_status_t write_entry(server_rec *s, const char *name, const char *tex
  */
 static int is_there(server_rec *s, apr_pool_t *pool)
 {
-    char buf[8];
-    unsigned len = sizeof(buf);
+    call sentinel = {s, "sentinel", NULL, 0, 0};
 
-    return read_entry(s, "sentinel", buf, &len, pool) == APR_SUCCESS ||
-           write_entry(s, "sentinel", "here", apr_time_now() + apr_time_from_sec(SENTINEL_SECONDS),
-                       pool) == APR_SUCCESS;
+    if (read_entry(&sentinel, pool) == APR_SUCCESS) {
+        return 1;
+    }
+    sentinel.text = "here";
+    sentinel.len = 4;
+    sentinel.expires = apr_time_now() + apr_time_from_sec(SENTINEL_SECONDS);
+    return put_entry(&sentinel, pool) == APR_SUCCESS;
+}
+
+static apr_status_t get_entry(void *baton, apr_pool_t *pool)
+{
+    call *c = baton;
+    apr_status_t rv = read_entry(c, pool);
+
+    if (APR_STATUS_IS_NOTFOUND(rv) && is_far() && !is_there(c->s, pool)) {
+        return APR_EGENERAL;
+    }
+    return rv;
+}
+
+/* A store behind a network may never answer: it is called with a deadline, and from memory of its
+ * own, which outlives who waits. */
+static apr_status_t call_far(kc_errand_fn *fn, call *c, apr_pool_t *pool)
+{
+    apr_pool_t *own;
+    kc_errand *errand = kc_errand_prepare(&own);
+    apr_status_t rv;
+    call *sent;
+
+    if (!errand) {
+        return APR_ENOMEM;
+    }
+    sent = apr_pmemdup(own, c, sizeof(*c));
+    sent->name = apr_pstrdup(own, c->name);
+    sent->text = apr_pstrmemdup(own, c->text ? c->text : "", c->len);
+    rv = kc_errand_run(errand, fn, sent);
+    if (rv == APR_SUCCESS) {
+        c->text = apr_pstrmemdup(pool, sent->text, sent->len);
+        c->len = sent->len;
+    }
+    kc_errand_end(errand);
+    return rv;
+}
+
+static apr_status_t call_store(kc_errand_fn *fn, call *c, apr_pool_t *pool)
+{
+    apr_status_t rv;
+
+    if (!store) {
+        return APR_ENOTIMPL;
+    }
+    if (is_far()) {
+        return call_far(fn, c, pool);
+    }
+    rv = apr_global_mutex_lock(store->mutex);
+    if (rv == APR_SUCCESS) {
+        rv = fn(c, pool);
+        apr_global_mutex_unlock(store->mutex);
+    }
+    return rv;
 }
 
 apr_status_t kc_store_get(server_rec *s, const char *name, char **text, apr_pool_t *pool)
 {
-    char *buf;
-    unsigned len = ENTRY_MAX;
+    call c = {s, name, NULL, 0, 0};
     apr_pool_t *scratch;
     apr_status_t rv;
 
-    if (!store) {
-        return away(s, APR_ENOTIMPL);
-    }
     apr_pool_create(&scratch, pool);
-    buf = apr_palloc(scratch, ENTRY_MAX);
-    rv = read_entry(s, name, buf, &len, scratch);
+    rv = call_store(get_entry, &c, scratch);
     if (rv == APR_SUCCESS) {
-        *text = apr_pstrmemdup(pool, buf, len);
-    } else if (!APR_STATUS_IS_NOTFOUND(rv) || !is_there(s, scratch)) {
+        *text = apr_pstrmemdup(pool, c.text, c.len);
+    } else if (!store || !APR_STATUS_IS_NOTFOUND(rv)) {
         rv = away(s, rv);
     }
     apr_pool_destroy(scratch);
@@ -290,16 +350,15 @@ apr_status_t kc_store_get(server_rec *s, const char *name, char **text, apr_pool
 apr_status_t kc_store_put(server_rec *s, const char *name, const char *text, apr_time_t expires,
                           apr_pool_t *pool)
 {
-    apr_status_t rv = store ? write_entry(s, name, text, expires, pool) : APR_ENOTIMPL;
+    call c = {s, name, text, (unsigned)strlen(text), expires};
+    apr_status_t rv = call_store(put_entry, &c, pool);
 
     return rv == APR_SUCCESS ? rv : away(s, rv);
 }
 
 void kc_store_remove(server_rec *s, const char *name, apr_pool_t *pool)
 {
-    if (store && lock() == APR_SUCCESS) {
-        provider->remove(store->instance, s, (const unsigned char *)name, (unsigned)strlen(name),
-                         pool);
-        unlock();
-    }
+    call c = {s, name, NULL, 0, 0};
+
+    (void)call_store(remove_entry, &c, pool);
 }

@@ -1,6 +1,7 @@
 """Redis and memcached, on a port of the test's."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -64,6 +65,13 @@ class Redis(StoreServer):
         with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
             stream = sock.makefile("rwb")
             return {key: _ask(stream, b"GET", key) for key in _ask(stream, b"KEYS", b"*")}
+
+    def readings(self):
+        """How often an entry was asked for."""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
+            said = _ask(sock.makefile("rwb"), b"INFO", b"commandstats").decode()
+            found = re.search(r"^cmdstat_get:calls=(\d+)", said, re.MULTILINE)
+            return int(found[1]) if found else 0
 
 
 class Memcached(StoreServer):
