@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * base: what every other room stands on. Errors, base64url, random, JSON, URLs and forms, calls
- * over HTTP. Nothing here knows OAuth, sessions or httpd.
+ * base: what every other room stands on. Errors, base64url, random, JSON, URLs, forms and cookies,
+ * calls over HTTP. Nothing here knows OAuth, sessions or httpd.
  */
 #ifndef KC_BASE_H
 #define KC_BASE_H
@@ -178,6 +178,37 @@ KC_WARN_UNUSED apr_status_t kc_form_parse(apr_table_t **out, const char *text, a
  *         or encoded; a bad escape in the path; more than 2000 bytes
  */
 const char *kc_url_local_target(apr_pool_t *pool, const char *text);
+
+/* --- cookies ---------------------------------------------------------------------------------- */
+
+/**
+ * A value that is too big for one cookie is split over several: the first part begins with the
+ * number of parts and a '.', which is in no base64url text; the others are called NAME_2 and so on.
+ */
+enum { KC_COOKIE_PARTS = 8, KC_COOKIE_PART = 3800 };
+
+/** The name itself for part 1; else a string of the pool. */
+const char *kc_cookie_part_name(apr_pool_t *pool, const char *name, unsigned part);
+
+/**
+ * The value of the first cookie of this name, which by RFC 6265 section 5.4 is the one with the
+ * longest path. No allocation.
+ * @param header  the text of a Cookie header
+ * @return where in the header the value begins; NULL when absent
+ */
+const char *kc_cookie_find(const char *header, const char *name, apr_size_t *len);
+
+/**
+ * The same, its parts joined: in the header where there is one part, else of the pool.
+ * @return NULL when absent or empty, and when a part is too long or lacking
+ */
+const char *kc_cookie_read(apr_pool_t *pool, const char *header, const char *name, apr_size_t *len);
+
+/**
+ * The header without cookies of this name, with or without a prefix (__Host-, __Secure-), and of
+ * names that continue it with '_': a string of the pool. NULL when none is left.
+ */
+const char *kc_cookies_without(apr_pool_t *pool, const char *header, const char *name);
 
 /* --- a bulkhead ------------------------------------------------------------------------------- */
 

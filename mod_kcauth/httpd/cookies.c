@@ -1,10 +1,6 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/*
- * Cookies in and out. A value that is too big for one cookie is split over several: the first part
- * begins with the number of parts and a '.', which is in no base64url text; the others are called
- * NAME_2 and so on.
- */
+/* Cookies in and out. How they are read and split: base/cookie.c. */
 
 #include <apr_strings.h>
 
@@ -19,11 +15,6 @@ kc_cookie kc_cookie_named(apr_pool_t *pool, const char *name, const char *path,
     return cookie;
 }
 
-static const char *part_name(request_rec *r, const kc_cookie *cookie, unsigned part)
-{
-    return part == 1 ? cookie->name : apr_psprintf(r->pool, "%s_%u", cookie->name, part);
-}
-
 /* The header as the browser sent it, also after ours were hidden from a backend. */
 static const char *header_of(request_rec *r)
 {
@@ -34,85 +25,19 @@ static const char *header_of(request_rec *r)
     return request->cookies ? request->cookies : apr_table_get(r->headers_in, "Cookie");
 }
 
-/* --- in --------------------------------------------------------------------------------------- */
-
-/* One walk over name=value pairs (RFC 6265 section 5.4). Returns 0 at the end. */
-static int next_pair(const char **at, const char **name, apr_size_t *name_len, const char **value,
-                     apr_size_t *value_len)
-{
-    const char *p = *at + strspn(*at, " ;\t");
-    const char *end, *equals;
-
-    if (!*p) {
-        return 0;
-    }
-    end = p + strcspn(p, ";");
-    *at = end;
-    equals = memchr(p, '=', (apr_size_t)(end - p));
-    *name = p;
-    *name_len = (apr_size_t)((equals ? equals : end) - p);
-    *value = equals ? equals + 1 : end;
-    while (*value < end && (end[-1] == ' ' || end[-1] == '\t')) {
-        end--;
-    }
-    *value_len = (apr_size_t)(end - *value);
-    return 1;
-}
-
-/* The first cookie of this name, which by RFC 6265 is the one with the longest path. */
-static const char *find(const char *header, const char *name, apr_size_t *len)
-{
-    apr_size_t want = strlen(name), name_len;
-    const char *at = header, *key, *value;
-
-    while (next_pair(&at, &key, &name_len, &value, len)) {
-        if (name_len == want && !memcmp(key, name, want)) {
-            return value;
-        }
-    }
-    return NULL;
-}
-
-static const char *join(request_rec *r, const kc_cookie *cookie, const char *header, unsigned parts,
-                        const char *first, apr_size_t *len)
-{
-    char *whole = apr_palloc(r->pool, (apr_size_t)parts * KC_COOKIE_PART);
-    apr_size_t at = *len, part_len;
-    unsigned part;
-
-    memcpy(whole, first, *len);
-    for (part = 2; part <= parts; part++) {
-        const char *value = find(header, part_name(r, cookie, part), &part_len);
-
-        if (!value || part_len > KC_COOKIE_PART) {
-            return NULL;
-        }
-        memcpy(whole + at, value, part_len);
-        at += part_len;
-    }
-    *len = at;
-    return whole;
-}
-
 const char *kc_cookie_get(request_rec *r, const kc_cookie *cookie, apr_size_t *len)
 {
     const char *header = header_of(r);
-    const char *value = header ? find(header, part_name(r, cookie, 1), len) : NULL;
 
-    if (!value || !*len || *len > KC_COOKIE_PART) {
-        return NULL;
-    }
-    if (*len < 2 || value[1] != '.') {
-        return value;
-    }
-    if (*value < '2' || *value > '0' + KC_COOKIE_PARTS) {
-        return NULL;
-    }
-    *len -= 2;
-    return join(r, cookie, header, (unsigned)(*value - '0'), value + 2, len);
+    return header ? kc_cookie_read(r->pool, header, cookie->name, len) : NULL;
 }
 
 /* --- out -------------------------------------------------------------------------------------- */
+
+static const char *part_name(request_rec *r, const kc_cookie *cookie, unsigned part)
+{
+    return kc_cookie_part_name(r->pool, cookie->name, part);
+}
 
 static void send_part(request_rec *r, const kc_cookie *cookie, unsigned part, const char *value,
                       const char *age)
@@ -129,7 +54,7 @@ static int browser_holds(request_rec *r, const kc_cookie *cookie, unsigned part)
     const char *header = header_of(r);
     apr_size_t len;
 
-    return header && find(header, part_name(r, cookie, part), &len);
+    return header && kc_cookie_find(header, part_name(r, cookie, part), &len);
 }
 
 static void clear_from(request_rec *r, const kc_cookie *cookie, unsigned part)
@@ -178,32 +103,10 @@ void kc_cookie_clear(request_rec *r, const kc_cookie *cookie)
 
 /* --- hidden from backends --------------------------------------------------------------------- */
 
-static int has_prefix(const char **name, apr_size_t *len, const char *prefix)
-{
-    apr_size_t prefix_len = strlen(prefix);
-
-    if (*len < prefix_len || memcmp(*name, prefix, prefix_len)) {
-        return 0;
-    }
-    *name += prefix_len;
-    *len -= prefix_len;
-    return 1;
-}
-
-/* NAME, NAME_2 .. NAME_8, NAME_state_0 .., NAME_id and its parts. */
-static int is_ours(const char *name, apr_size_t len, const char *ours)
-{
-    (void)(has_prefix(&name, &len, "__Host-") || has_prefix(&name, &len, "__Secure-"));
-    return has_prefix(&name, &len, ours) && (!len || *name == '_');
-}
-
 void kc_cookies_hide(request_rec *r, const kc_site *site)
 {
-    const char *header = apr_table_get(r->headers_in, "Cookie"), *at = header;
-    const char *name, *value;
-    apr_size_t name_len, value_len;
+    const char *header = apr_table_get(r->headers_in, "Cookie"), *kept;
     kc_request *request;
-    char *kept, *to;
 
     if (!header || !strstr(header, site->conf->cookie_name)) {
         return;
@@ -212,21 +115,11 @@ void kc_cookies_hide(request_rec *r, const kc_site *site)
     if (!request->cookies) { /* else hidden before an ErrorDocument, say */
         request->cookies = header;
     }
-    to = kept = apr_palloc(r->pool, 2 * strlen(header) + 3); /* "; " may stand for ";" */
-    while (next_pair(&at, &name, &name_len, &value, &value_len)) {
-        if (!is_ours(name, name_len, site->conf->cookie_name)) {
-            apr_size_t len = (apr_size_t)(value + value_len - name);
-
-            memcpy(to, "; ", 2);
-            memcpy(to + 2, name, len);
-            to += 2 + len;
-        }
-    }
-    *to = '\0';
-    if (to == kept) {
-        apr_table_unset(r->headers_in, "Cookie");
+    kept = kc_cookies_without(r->pool, header, site->conf->cookie_name);
+    if (kept) {
+        apr_table_setn(r->headers_in, "Cookie", kept);
     } else {
-        apr_table_setn(r->headers_in, "Cookie", kept + 2);
+        apr_table_unset(r->headers_in, "Cookie");
     }
 }
 

@@ -18,6 +18,7 @@
  *   logout.c      the end                      notices.c   what Keycloak tells
  *   revoke.c      what was ended               about.c     the session endpoint
  *   flight.c      one renewal at a time        pages.c     every refusal: page and log
+ *   trouble.c     the log, once a minute
  */
 #ifndef KC_HTTPD_MODULE_H
 #define KC_HTTPD_MODULE_H
@@ -220,8 +221,6 @@ void kc_copy_drop(const char *name);
 
 /* --- cookies (cookies.c) ---------------------------------------------------------------------- */
 
-enum { KC_COOKIE_PARTS = 8, KC_COOKIE_PART = 3800 };
-
 /** A cookie's name on the wire, and its attributes. */
 typedef struct kc_cookie {
     const char *name; /**< with its prefix, without a part number */
@@ -238,6 +237,29 @@ typedef struct kc_cookie {
  */
 kc_cookie kc_cookie_named(apr_pool_t *pool, const char *name, const char *path,
                           const char *samesite, int https);
+
+/* --- the log of what goes wrong again and again (trouble.c) ----------------------------------- */
+
+/** How often each message of a realm was written lately. In memory that the children share. */
+typedef struct kc_trouble kc_trouble;
+
+/** Bytes of zeroed memory for so many realms. */
+apr_size_t kc_trouble_size(int realms);
+
+/** The part of one of them. */
+kc_trouble *kc_trouble_attach(void *shared, int realm);
+
+/**
+ * For a line that the provider or a client can cause at will: once a minute for each id it is
+ * written at its level, with the number of those that were held back since. Those are written at
+ * info, so that a reference is found there.
+ */
+void kc_trouble_log(request_rec *r, int level, const char *id, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/** The same of no request. `trouble` is of the realm that it is about; NULL: of the server's. */
+void kc_trouble_log_server(server_rec *s, kc_trouble *trouble, int level, apr_status_t rv,
+                           const char *id, const char *text);
 
 /* --- a server's site (site.c, watchdog.c) ----------------------------------------------------- */
 
@@ -264,6 +286,7 @@ typedef struct kc_site {
     volatile apr_uint32_t *turn; /**< shared over the children: whose turn among the login slots */
     apr_array_header_t *kept;    /**< of kc_role *: what is kept besides the own client's */
     apr_uint32_t mark;           /**< of that list */
+    kc_trouble *trouble;         /**< of its realm; shared by all children */
 } kc_site;
 
 /** Whether the text is this site's issuer, but for a slash at its end. */
