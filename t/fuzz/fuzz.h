@@ -40,6 +40,12 @@ static inline apr_pool_t *fuzz_pool(void)
     return pool;
 }
 
+/** The status of an answer, from any three bytes; digits stand for themselves. */
+static inline int fuzz_status(const uint8_t *data)
+{
+    return (data[0] & 0x0f) * 100 + (data[1] & 0x0f) * 10 + (data[2] & 0x0f);
+}
+
 /** The input as a string in a block of its own size: a sanitizer sees its end. free() it. */
 static inline char *fuzz_string(const uint8_t *data, size_t size)
 {

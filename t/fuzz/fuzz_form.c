@@ -19,13 +19,17 @@ static void encode_again(const apr_table_t *table)
     apr_pool_t *pool = fuzz_pool();
     apr_table_t *again;
     kc_form form;
-    char *text;
+    const char *text, *url;
 
     kc_form_init(&form, pool);
     apr_table_do(add_pair, &form, table, NULL);
     text = kc_form_string(&form);
     FUZZ_PROMISE(kc_form_parse(&again, text, strlen(text), PAIRS, pool) == APR_SUCCESS);
     FUZZ_PROMISE(apr_table_elts(again)->nelts == apr_table_elts(table)->nelts);
+    url = kc_form_url(&form, "https://a/b?c=d");
+    FUZZ_PROMISE(kc_form_parse(&again, strchr(url, '?') + 1, strlen(strchr(url, '?') + 1),
+                               PAIRS + 1, pool) == APR_SUCCESS ||
+                 apr_table_get(table, "c"));
 }
 
 static void read_response(const apr_table_t *table)

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     FUZZ_PROMISE(target[0] == '/' && target[1] != '/' && target[1] != '\\');
     FUZZ_PROMISE(strncmp(target, "/%2f", 4) != 0 && strncmp(target, "/%5C", 4) != 0);
+    FUZZ_PROMISE(!kc_text_has_controls(target, strlen(target)));
     for (at = target; *at; at++) {
         FUZZ_PROMISE(*at > 0x20 && *at < 0x7f && *at != '\\');
     }

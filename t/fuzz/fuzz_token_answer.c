@@ -5,16 +5,6 @@
 #include "fuzz.h"
 #include "oidc/internal.h"
 
-static int read_status(const char *text)
-{
-    int status = 0, i;
-
-    for (i = 0; i < 3; i++) {
-        status = status * 10 + (text[i] & 0x0f);
-    }
-    return status;
-}
-
 static void read_answer(const kc_http_response *response, const kc_grant *grant)
 {
     kc_error err = {0};
@@ -41,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     body = fuzz_string(data + 3, size - 3);
-    response.status = read_status((const char *)data);
+    response.status = fuzz_status(data);
     response.body = body;
     response.len = size - 3;
     read_answer(&response, &by_code);
