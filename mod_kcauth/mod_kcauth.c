@@ -19,11 +19,13 @@ static void register_hooks(apr_pool_t *pool)
                                           "mod_userdir.c", "mod_vhost_alias.c", NULL};
     /* Rewrite rules below a Location see the environment that we fill. */
     static const char *const readers[] = {"mod_rewrite.c", "mod_headers.c", "mod_proxy.c", NULL};
+    /* Its thread works with what we make in each child. */
+    static const char *const workers[] = {"mod_watchdog.c", NULL};
 
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(kc_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(kc_post_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(kc_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(kc_child_init, NULL, workers, APR_HOOK_MIDDLE);
 
     ap_hook_post_read_request(kc_strip_spoofed, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(kc_endpoint_translate, NULL, mappers, APR_HOOK_REALLY_FIRST);

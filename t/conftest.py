@@ -3,7 +3,7 @@
 KCAUTH_MODULE     path of mod_kcauth.so
 KCAUTH_MPM        event (default), worker or prefork
 KCAUTH_SESSION    signed (default), encrypted or server: how sessions are kept
-KCAUTH_SANITIZED  1 when the module is built with the sanitizers
+KCAUTH_SANITIZED  address or thread, when the module is built with that sanitizer
 KCAUTH_COUNT      a file to leave the numbers of passed, failed and skipped tests in
 """
 
@@ -137,7 +137,7 @@ def _servers():
 # Where the MPM or the sanitizers are what is tested, one or two ways of keeping sessions do.
 KINDS = {"worker": ["encrypted"], "prefork": ["server"]}.get(
     os.environ.get("KCAUTH_MPM"), ["signed", "encrypted", "server"])
-if os.environ.get("KCAUTH_SANITIZED") == "1":
+if os.environ.get("KCAUTH_SANITIZED"):
     KINDS = ["encrypted", "server"]
 
 

@@ -184,7 +184,8 @@ def test_store_away_for_a_while_loses_no_logout(cluster, kind):
     sid = seen(client.get(cluster.front.url("/protected/show")))["KC_SID"]
     cluster.redis.kill()
     post_logout_token(cluster.nodes[0], logout_token(cluster.provider, sid=sid))
-    assert cluster.answers(client)[0] == (503 if kind == "server" else 401)
+    # For a second a copy may stand for the store; then nobody knows whether there is a session.
+    assert cluster.answers(client)[0] in ((401, 503) if kind == "server" else (401,))
     cluster.redis.start()
     assert cluster.is_over_everywhere(client, seconds=15)
 

@@ -1,6 +1,7 @@
 """An httpd with a ServerRoot of its own, on 127.0.0.1, started and stopped by a test."""
 
 import atexit
+import functools
 import os
 import pathlib
 import re
@@ -43,7 +44,7 @@ class Httpd:
     live = []  # those that run now, for the report of a failed test
 
     def __init__(self, config, *, module=None, mpm="event", modules=(), ports=1, define=(),
-                 env=(), log_level="info", server_name="localhost", sanitized=False):
+                 env=(), log_level="info", server_name="localhost", sanitized=None):
         self.mpm = mpm
         self.module = module
         self.server_name = server_name
@@ -241,18 +242,33 @@ class Httpd:
     def _environment(self):
         env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **self._env}
         if self.sanitized:
-            report = self._reports / "report"
-            env["LD_PRELOAD"] = " ".join(_runtime(name) for name in ("libasan.so", "libubsan.so"))
-            # With mod_ssl in the process the leak check itself crashes, on memory of its threads.
-            leaks = int("ssl" not in self._modules)
-            # Whole call stacks, as what is kept on purpose is told by them; libraries keep no
-            # frame pointers.
-            env["ASAN_OPTIONS"] = (f"log_path={report}:detect_leaks={leaks}:abort_on_error=0"
-                                   ":detect_stack_use_after_return=1"
-                                   ":fast_unwind_on_malloc=0:malloc_context_size=12")
-            env["UBSAN_OPTIONS"] = f"log_path={report}:print_stacktrace=1"
-            env["LSAN_OPTIONS"] = f"suppressions={HERE / 'lsan.supp'}:print_suppressions=0"
+            env.update(SANITIZERS[self.sanitized](self._reports / "report", self._modules))
         return env
+
+
+def _addresses(report, modules):
+    # With mod_ssl in the process the leak check itself crashes, on memory of its threads.
+    leaks = int("ssl" not in modules)
+    # Whole call stacks, as what is kept on purpose is told by them; libraries keep no frame
+    # pointers.
+    return {"LD_PRELOAD": " ".join(_runtime(name) for name in ("libasan.so", "libubsan.so")),
+            "ASAN_OPTIONS": (f"log_path={report}:detect_leaks={leaks}:abort_on_error=0"
+                             ":detect_stack_use_after_return=1"
+                             ":fast_unwind_on_malloc=0:malloc_context_size=12"),
+            "UBSAN_OPTIONS": f"log_path={report}:print_stacktrace=1",
+            "LSAN_OPTIONS": f"suppressions={HERE / 'lsan.supp'}:print_suppressions=0"}
+
+
+def _threads(report, _):
+    # Of the libraries' own code nothing is known: what they do to their data is not looked at.
+    # httpd leaves threads to the end of the process, as we leave those of calls that hang.
+    return {"LD_PRELOAD": f"{_runtime('libtsan.so')} {_atomics()}",
+            "TSAN_OPTIONS": (f"log_path={report}:exitcode=0:report_thread_leaks=0"
+                             ":ignore_noninstrumented_modules=1:history_size=4")}
+
+
+# What httpd needs in its environment for a module that was built with a sanitizer.
+SANITIZERS = {"address": _addresses, "thread": _threads}
 
 
 class Log:
@@ -311,6 +327,20 @@ def _stop_all():
     """Nothing is left running when the tests were broken off."""
     for server in list(Httpd.live):
         server.stop()
+
+
+@functools.cache
+def _atomics():
+    """The path of atomics.c as a library."""
+    folder = tempfile.mkdtemp(prefix="kcauth-atomics-")
+    atexit.register(shutil.rmtree, folder)
+    library = os.path.join(folder, "atomics.so")
+    flags = subprocess.run(["pkg-config", "--cflags", "apr-1"], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.split()
+    subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-fsanitize=thread", *flags,
+                    HERE / "atomics.c", "-o", library], check=True)
+    os.chmod(folder, 0o755)
+    return library
 
 
 def _runtime(name):

@@ -62,7 +62,7 @@ def make_httpd(config, **options):
     options.setdefault("log_level", "info kcauth:trace8")
     # A server that keeps sessions needs a store; httpd's default is this one.
     options["modules"] = dict.fromkeys([*options.get("modules", ()), "socache_shmcb"])
-    options.setdefault("sanitized", os.environ.get("KCAUTH_SANITIZED") == "1")
+    options.setdefault("sanitized", os.environ.get("KCAUTH_SANITIZED"))
     httpd = Httpd(config, **options)
     for folder in ("protected", "admin", "optional"):
         httpd.write(f"{folder}/index.html", f"<!DOCTYPE html><p>{folder}: {MARKER}</p>\n")
