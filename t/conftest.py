@@ -3,6 +3,7 @@
 KCAUTH_MODULE     path of mod_kcauth.so
 KCAUTH_MPM        event (default), worker or prefork
 KCAUTH_SESSION    signed (default), encrypted or server: how sessions are kept
+KCAUTH_STORE      redis or memcache, where server is to keep them there
 KCAUTH_SANITIZED  address or thread, when the module is built with that sanitizer
 KCAUTH_COUNT      a file to leave the numbers of passed, failed and skipped tests in
 """
@@ -15,6 +16,7 @@ import tempfile
 import pytest
 
 from support.client import Client, Jar
+from support.clock import Clock
 from support.expect import no_secrets
 from support.httpd import Httpd
 from support.net import Authority
@@ -145,6 +147,14 @@ if os.environ.get("KCAUTH_SANITIZED"):
 def kind(request):
     """Each way of keeping sessions, for KCAuthSession."""
     return request.param
+
+
+@pytest.fixture
+def clock():
+    """For a server that is made with options={"env": clock.environment}."""
+    clock = Clock()
+    yield clock
+    clock.remove()
 
 
 @pytest.fixture

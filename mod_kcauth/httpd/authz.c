@@ -157,11 +157,10 @@ static authz_status check(request_rec *r, const char *line, const void *parsed)
     int i;
 
     if (!site || !kc_request_is_ours(r)) {
-        ap_log_rerror(
-            APLOG_MARK, APLOG_ERR, 0, r,
-            "KC0802: \"%s\" cannot hold on %s: `AuthType Keycloak` is not in force there, "
-            "or the server has no KCAuthDiscoveryURL",
-            requirement->line, r->uri);
+        kc_trouble_log(r, APLOG_ERR, "KC0802",
+                       "\"%s\" cannot hold on %s: `AuthType Keycloak` is not in force there, or "
+                       "the server has no KCAuthDiscoveryURL",
+                       requirement->line, r->uri);
         return AUTHZ_DENIED;
     }
     (void)line;

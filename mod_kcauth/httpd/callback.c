@@ -154,7 +154,7 @@ static apr_status_t finish(request_rec *r, const kc_site *site, const callback *
         return rv;
     }
     if (err->fault != KC_FAULT_NONE) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s", err->id, err->text);
+        kc_trouble_log(r, APLOG_WARNING, err->id, "%s", err->text);
         memset(err, 0, sizeof(*err));
     }
     rv = kc_session_start(r, identity, tokens, err);
@@ -213,8 +213,7 @@ static int with_state(request_rec *r, const kc_site *site, const callback *back)
     }
     if (finish(r, site, back, &view, deadline, &err) != APR_SUCCESS) {
         if (was_cut(&err) && may_start_again(back, 1)) {
-            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s; the login starts anew", err.id,
-                          err.text);
+            kc_trouble_log(r, APLOG_WARNING, err.id, "%s; the login starts anew", err.text);
             return start_again(r, back);
         }
         return is_put_off(r, back, &err) ? go_on(r, back) : kc_refuse(r, &err, back->target);

@@ -194,8 +194,8 @@ apr_status_t kc_carry_record(request_rec *r, const kc_site *site, const char *te
 
 static void too_big(request_rec *r, const char *id, const char *what, const char *consequence)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: the %s does not fit into %d cookies; %s",
-                  id, what, KC_COOKIE_PARTS, consequence);
+    kc_trouble_log(r, APLOG_WARNING, id, "the %s does not fit into %d cookies; %s", what,
+                   KC_COOKIE_PARTS, consequence);
 }
 
 void kc_carry_tokens(request_rec *r, const kc_site *site, const kc_carriage *carriage,
@@ -207,8 +207,8 @@ void kc_carry_tokens(request_rec *r, const kc_site *site, const kc_carriage *car
         both = apr_pstrcat(r->pool, carriage->id_token, " ", carriage->refresh_token, NULL);
         if (kc_store_put(r->server, tokens_entry(r, *id_of(r)), both, apr_time_from_sec(expires),
                          r->pool) != APR_SUCCESS) {
-            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                          "KC0707: the store did not take the tokens of a session");
+            kc_trouble_log(r, APLOG_WARNING, "KC0707",
+                           "the store did not take the tokens of a session");
         }
         return;
     }

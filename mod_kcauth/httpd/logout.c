@@ -47,7 +47,7 @@ static void revoke_tokens(request_rec *r, const kc_site *site, const kc_provider
         kc_provider_leave(site->provider);
     }
     if (err.id) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s", err.id, err.text);
+        kc_trouble_log(r, APLOG_WARNING, err.id, "%s", err.text);
     }
 }
 
@@ -63,17 +63,16 @@ static const char *end_session_url(request_rec *r, const kc_site *site, const ch
 
     if (!site->provider ||
         kc_provider_get(site->provider, &view, deadline, r->pool, &err) != APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "KC0901: logout ends here alone, Keycloak's metadata is not known: %s",
-                      err.text);
+        kc_trouble_log(r, APLOG_WARNING, "KC0901",
+                       "logout ends here alone, Keycloak's metadata is not known: %s", err.text);
         return NULL;
     }
     client.id = site->conf->client_id;
     client.secret = site->conf->client_secret;
     url = kc_logout_url(view.metadata, &client, id_token, after_logout(r, site), r->pool);
     if (!url) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "KC0902: logout ends here alone, the provider has no end_session_endpoint");
+        kc_trouble_log(r, APLOG_WARNING, "KC0902",
+                       "logout ends here alone, the provider has no end_session_endpoint");
         if (!is_foreign(r, site)) {
             revoke_tokens(r, site, &view, &client, deadline);
         }

@@ -243,10 +243,8 @@ kc_cookie kc_cookie_named(apr_pool_t *pool, const char *name, const char *path,
 /** How often each message of a realm was written lately. In memory that the children share. */
 typedef struct kc_trouble kc_trouble;
 
-/** Bytes of zeroed memory for so many realms. */
+/** Bytes of zeroed memory for so many realms, and the part of one of them. */
 apr_size_t kc_trouble_size(int realms);
-
-/** The part of one of them. */
 kc_trouble *kc_trouble_attach(void *shared, int realm);
 
 /**

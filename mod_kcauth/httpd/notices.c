@@ -29,7 +29,7 @@ static int disbelieve(request_rec *r, const kc_error *err)
 {
     int away = err->fault == KC_FAULT_AWAY;
 
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s", err->id, err->text);
+    kc_trouble_log(r, APLOG_WARNING, err->id, "%s", err->text);
     return answer(r, away ? HTTP_SERVICE_UNAVAILABLE : HTTP_BAD_REQUEST, "application/json",
                   away ? "{\"error\":\"temporarily_unavailable\"}\n"
                        : "{\"error\":\"invalid_request\"}\n");
@@ -140,9 +140,8 @@ static void end_unproven_sid(request_rec *r, const kc_site *site, const char *si
     if (kc_revoke_if_room(site->revocations, &revocation)) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0969: a frame ended the session %.64s", sid);
     } else {
-        ap_log_rerror(
-            APLOG_MARK, APLOG_WARNING, 0, r,
-            "KC0970: no room for front-channel logouts; sessions end with the next renewal");
+        kc_trouble_log(r, APLOG_WARNING, "KC0970",
+                       "no room for front-channel logouts; sessions end with the next renewal");
     }
 }
 

@@ -247,7 +247,7 @@ static int refuse_at(int level, request_rec *r, const kc_error *err, const char 
     int status = wording_of(err->fault)->status;
     kc_page *page = make_page(r, status, err->fault, err->id, target ? target : "/");
 
-    ap_log_rerror(APLOG_MARK, level, 0, r, "%s: %s (ref %s)", err->id, err->text, page->ref);
+    kc_trouble_log(r, level, err->id, "%s (ref %s)", err->text, page->ref);
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     if (status == HTTP_SERVICE_UNAVAILABLE) { /* an administrator takes longer than Keycloak */
         apr_table_setn(r->err_headers_out, "Retry-After",
@@ -264,7 +264,7 @@ int kc_refuse(request_rec *r, const kc_error *err, const char *target)
     return refuse_at(theirs ? APLOG_WARNING : APLOG_ERR, r, err, target);
 }
 
-/* Each request meets it; what the admin is to know, the store itself says once a minute. */
+/* What the admin is to know, the store itself says. */
 int kc_refuse_away(request_rec *r)
 {
     kc_error err = {0};

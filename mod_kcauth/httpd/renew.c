@@ -69,7 +69,7 @@ static apr_status_t ask(request_rec *r, const kc_site *site, const kc_session *s
         return rv;
     }
     if (err->fault != KC_FAULT_NONE) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s", err->id, err->text);
+        kc_trouble_log(r, APLOG_WARNING, err->id, "%s", err->text);
         memset(err, 0, sizeof(*err));
     }
     return kc_session_renew(r, identity, tokens, packed, err);
@@ -101,8 +101,8 @@ static void renew_now(request_rec *r, const kc_site *site, const char *name,
         end(r, site, name, &err);
         return;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s; the session of %s goes on as it is",
-                  err.id, err.text, session->username);
+    kc_trouble_log(r, APLOG_WARNING, err.id, "%s; the session of %s goes on as it is", err.text,
+                   session->username);
     kc_renewal_abandon(r, site, name, KC_AWAY_INTERVAL);
 }
 

@@ -101,16 +101,14 @@ static void tell(void *baton, const kc_revocation *revocation)
 
 static void complain_of_many(server_rec *s, const news *all)
 {
-    static apr_time_t complained;
-
-    if (all->words->nelts < TOLD_MAX || all->now - complained < apr_time_from_sec(60)) {
+    if (all->words->nelts < TOLD_MAX) {
         return;
     }
-    complained = all->now;
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                 "KC0968: over %d sessions ended in %d seconds; other servers hear of some of them "
-                 "by KCAuthRevalidate only",
-                 TOLD_MAX, TOLD_FOR);
+    kc_trouble_log_server(s, NULL, APLOG_WARNING, 0, "KC0968",
+                          apr_psprintf(all->pool,
+                                       "over %d sessions ended in %d seconds; other servers hear "
+                                       "of some of them by KCAuthRevalidate only",
+                                       TOLD_MAX, TOLD_FOR));
 }
 
 /* `first` (may be NULL) is told whatever its time: a not-before may lie far back. */

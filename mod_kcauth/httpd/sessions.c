@@ -221,8 +221,7 @@ static apr_status_t write_session(request_rec *r, const kc_site *site, const kc_
 static void write_again(request_rec *r, const kc_session *session)
 {
     if (write_session(r, kc_site_of(r->server), session) != APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "KC0703: the session could not be written again");
+        kc_trouble_log(r, APLOG_ERR, "KC0703", "the session could not be written again");
     }
 }
 

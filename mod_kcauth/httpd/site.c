@@ -16,7 +16,8 @@ typedef struct realm {
     int timeout; /* seconds for a fetch in the background */
     void *shared;
     kc_provider *provider; /* of this child */
-    apr_time_t complained; /* when the log last said that it does not answer */
+    kc_trouble *trouble;
+    int away; /* it did not answer this child */
 } realm;
 
 /* All that start-up makes. Lives in the configuration's pool, so a restart begins anew. */
@@ -212,7 +213,6 @@ static realm *realm_of(runtime *rt, const kc_server_conf *conf, apr_pool_t *pool
 
 /* --- in the background ------------------------------------------------------------------------ */
 
-/* A realm that stays away is in the log once a minute. */
 static void refresh_realm(realm *one, server_rec *s, apr_pool_t *pool)
 {
     apr_time_t now = apr_time_now();
@@ -224,15 +224,15 @@ static void refresh_realm(realm *one, server_rec *s, apr_pool_t *pool)
     }
     if (kc_provider_refresh(one->provider, max_age, now + apr_time_from_sec(one->timeout), pool,
                             &err) == APR_SUCCESS) {
-        if (one->complained) {
-            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "KC0155: %s answers again",
-                         one->options.issuer);
+        if (one->away) {
+            kc_trouble_log_server(s, one->trouble, APLOG_NOTICE, 0, "KC0155",
+                                  apr_pstrcat(pool, one->options.issuer, " answers again", NULL));
         }
-        one->complained = 0;
-    } else if (now - one->complained >= apr_time_from_sec(60)) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "%s: %s: %s", err.id, one->options.issuer,
-                     err.text);
-        one->complained = now;
+        one->away = 0;
+    } else {
+        kc_trouble_log_server(s, one->trouble, APLOG_WARNING, 0, err.id,
+                              apr_pstrcat(pool, one->options.issuer, ": ", err.text, NULL));
+        one->away = 1;
     }
 }
 
@@ -300,13 +300,14 @@ static int max_calls(const server_rec *s)
 }
 
 /* One anonymous segment that all children inherit: a counter, what was used up, renewals under way,
- * and who waits for Keycloak. Fresh from the kernel it is zeroed. */
+ * who waits for Keycloak, and what was written to the log. Fresh from the kernel it is zeroed. */
 static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
 {
     enum { COUNTER = 64 }; /* a cache line of its own */
     apr_size_t flights_at = COUNTER + APR_ALIGN(kc_once_size(), 64);
     apr_size_t gate_at = flights_at + APR_ALIGN(kc_flights_size(), 64);
-    apr_size_t size = gate_at + kc_gate_size();
+    apr_size_t trouble_at = gate_at + APR_ALIGN(kc_gate_size(), 64);
+    apr_size_t size = trouble_at + kc_trouble_size(rt->realms->nelts);
     apr_shm_t *shm;
     char *base;
     int i;
@@ -319,6 +320,9 @@ static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
     }
     base = apr_shm_baseaddr_get(shm);
     rt->gate = kc_gate_attach(base + gate_at, max_calls(s), pool);
+    for (i = 0; i < rt->realms->nelts; i++) {
+        APR_ARRAY_IDX(rt->realms, i, realm *)->trouble = kc_trouble_attach(base + trouble_at, i);
+    }
     for (i = 0; i < rt->sites->nelts; i++) {
         kc_site *site = APR_ARRAY_IDX(rt->sites, i, kc_site *);
 
@@ -327,6 +331,7 @@ static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
             i ? APR_ARRAY_IDX(rt->sites, 0, kc_site *)->once : kc_once_attach(base + COUNTER, pool);
         site->flights = i ? APR_ARRAY_IDX(rt->sites, 0, kc_site *)->flights
                           : kc_flights_attach(base + flights_at, pool);
+        site->trouble = APR_ARRAY_IDX(rt->site_realms, i, realm *)->trouble;
     }
     return APR_SUCCESS;
 }

@@ -6,9 +6,6 @@
  * process, only the provider's code is looked up anew.
  */
 
-#include <stdatomic.h>
-
-#include <apr_shm.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
@@ -28,8 +25,7 @@ enum { ENTRY_MAX = 256 * 1024, DEFAULT_SIZE = 32 * 1024 * 1024, SENTINEL_SECONDS
 typedef struct kept {
     const char *spec; /* provider:arguments */
     ap_socache_instance_t *instance;
-    apr_global_mutex_t *mutex;       /* NULL where the provider needs none */
-    _Atomic(apr_time_t) *complained; /* when the log last said that it does not answer; shared */
+    apr_global_mutex_t *mutex; /* NULL where the provider needs none */
 } kept;
 
 static const char *configured; /* KCAuthSessionStore, NULL without */
@@ -121,7 +117,6 @@ static apr_status_t create(kept *made, const char *spec, server_rec *s, apr_pool
 {
     struct ap_socache_hints hints = {43, 700, apr_time_from_sec(60)};
     apr_pool_t *pool;
-    apr_shm_t *shm;
     const char *what;
     apr_status_t rv = lasting_pool(&pool);
 
@@ -135,11 +130,7 @@ static apr_status_t create(kept *made, const char *spec, server_rec *s, apr_pool
                      "KC0170: KCAuthSessionStore: %s", what);
         return APR_EGENERAL;
     }
-    rv = apr_shm_create(&shm, sizeof(*made->complained), NULL, pool);
-    if (rv == APR_SUCCESS) {
-        made->complained = apr_shm_baseaddr_get(shm);
-        rv = provider->init(made->instance, NAMESPACE, &hints, s, pool);
-    }
+    rv = provider->init(made->instance, NAMESPACE, &hints, s, pool);
     if (rv == APR_SUCCESS && provider->flags & AP_SOCACHE_FLAG_NOTMPSAFE) {
         rv = ap_global_mutex_create(&made->mutex, NULL, MUTEX_TYPE, NULL, s, s->process->pool, 0);
     }
@@ -211,15 +202,9 @@ int kc_store_is_shared(void)
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
-/* A store that is away is in the log once a minute, whichever child it is that asks. */
 static apr_status_t away(server_rec *s, apr_status_t rv)
 {
-    apr_time_t now = apr_time_now(), last = store ? atomic_load(store->complained) : now;
-
-    if (now - last >= apr_time_from_sec(60) &&
-        atomic_compare_exchange_strong(store->complained, &last, now)) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "KC0720: the session store does not answer");
-    }
+    kc_trouble_log_server(s, NULL, APLOG_ERR, rv, "KC0720", "the session store does not answer");
     return APR_STATUS_IS_NOTFOUND(rv) ? APR_EGENERAL : rv;
 }
 

@@ -1,0 +1,87 @@
+"""What goes wrong again and again has a line a minute in the log, with a count."""
+
+import pytest
+
+from support.client import Client
+from support.expect import reference, table
+from support.site import settings
+from support.wait import until
+
+TIMES = 20
+
+
+@pytest.fixture
+def site(new_httpd, new_provider, clock):
+    """At httpd's own LogLevel."""
+    provider = new_provider(kinds=["ES256"])
+    httpd = new_httpd(provider=provider, options={"log_level": "warn", "env": clock.environment})
+    return httpd, provider
+
+
+def login_fails(httpd):
+    return Client().login(httpd.url("/protected/"))
+
+
+def callback_of_nobody(httpd):
+    return Client().get(httpd.url("/oauth/login/callback?code=a&state=0b"))
+
+
+def made_up_notice(httpd):
+    return Client().request("POST", httpd.url("/oauth/backchannel-logout"), body=b"logout_token=a",
+                            headers={"Content-Type": "application/x-www-form-urlencoded"})
+
+
+@table("message, act", [
+    ("token-endpoint-fails", "KC0606", login_fails),
+    ("a-stranger-calls-back", "KC0501", callback_of_nobody),
+    ("a-notice-is-made-up", "KC09", made_up_notice),
+])
+def test_a_line_a_minute(site, clock, message, act):
+    httpd, provider = site
+    provider.lie(token_reply=lambda honest: honest.like(status=500))
+    first = act(httpd)
+    for _ in range(TIMES):
+        assert act(httpd).status == first.status
+    line, = httpd.log.lines(message)
+    assert "more of these" not in line
+    assert "KC09" in message or reference(first) in line
+    clock.set(61)
+    act(httpd)
+    act(httpd)
+    _, line = httpd.log.lines(message)
+    assert f"and {TIMES} more of these in the last 6" in line
+
+
+def test_what_is_held_back_is_found_at_info(new_httpd, new_provider):
+    """The reference of every page is in the log, if only at that level."""
+    provider = new_provider(kinds=["ES256"])
+    httpd = new_httpd(provider=provider, options={"log_level": "info"})
+    pages = [callback_of_nobody(httpd) for _ in range(TIMES)]
+    for page in pages:
+        httpd.log.wait_for(f"KC0501: .*{reference(page)}")
+    assert len(httpd.log.lines("kcauth:warn.*KC0501")) == 1
+
+
+def test_one_realm_does_not_hide_another(new_httpd, new_provider):
+    """Two servers, whose Keycloaks are away for the same reason."""
+    providers = [new_provider(kinds=["ES256"]) for _ in range(2)]
+    for provider in providers:
+        provider.lie(discovery_reply=lambda honest: honest.like(status=500))
+    hosts = "".join(f"<VirtualHost 127.0.0.1:${{PORT{number}}}>\n{settings(provider)}</VirtualHost>\n"
+                    for number, provider in zip(("", "2"), providers))
+    httpd = new_httpd(hosts, options={"ports": 2})
+    for provider in providers:
+        until(lambda: [line for line in httpd.log.everything().splitlines()
+                       if "kcauth:warn" in line and f"KC0242: {provider.issuer}:" in line],
+              "a line of each")
+
+
+def test_denials_are_never_held_back(new_httpd, new_provider):
+    provider = new_provider(kinds=["ES256"])
+    provider.user = "bob"
+    httpd = new_httpd(provider=provider, options={"log_level": "warn"})
+    client = Client()
+    client.login(httpd.url("/protected/"))
+    for _ in range(TIMES):
+        assert client.get(httpd.url("/admin/")).status == 401
+    assert len(httpd.log.lines("KC0801")) == TIMES
