@@ -104,10 +104,10 @@ def test_copy_stands_for_the_store_for_a_second(new_httpd, provider, redis):
 
 
 def test_copy_is_not_used_after_a_renewal(new_httpd, provider, redis):
-    httpd = stored_in(redis, new_httpd, provider, KCAuthRevalidate=1)
+    httpd = stored_in(redis, new_httpd, provider, KCAuthRevalidate=3)
     client = logged_in(httpd)
     provider.users["alice"].client_roles = {"webapp": ["editor"]}
-    let_pass(1)
+    let_pass(3)
     for _ in range(5):
         env = seen(copy_of(client).get(httpd.url("/protected/show"), follow=False))
         assert env["KC_ROLES"] == "editor"

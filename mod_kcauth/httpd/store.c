@@ -19,7 +19,13 @@
 #define KEPT       "kcauth-store-instance"
 #define NAMESPACE  "kcauth"
 
-enum { ENTRY_MAX = 256 * 1024, DEFAULT_SIZE = 32 * 1024 * 1024, SENTINEL_SECONDS = 60 };
+enum {
+    ENTRY_MAX = 256 * 1024,
+    DEFAULT_SIZE = 32 * 1024 * 1024,
+    SENTINEL_SECONDS = 60,
+    LIFE_MIN = 5,
+    LIFE_MAX = 30 * 86400
+};
 
 /* What is kept over restarts. */
 typedef struct kept {
@@ -332,10 +338,20 @@ apr_status_t kc_store_get(server_rec *s, const char *name, char **text, apr_pool
     return rv;
 }
 
+/* Stores are told seconds. Of none Redis makes an error and memcached an entry for ever; of more
+ * than thirty days memcached makes a date. What an entry says of its own end counts in any case. */
+static apr_time_t within_limits(apr_time_t expires)
+{
+    apr_time_t now = apr_time_now();
+    apr_time_t first = now + apr_time_from_sec(LIFE_MIN), last = now + apr_time_from_sec(LIFE_MAX);
+
+    return expires < first ? first : expires > last ? last : expires;
+}
+
 apr_status_t kc_store_put(server_rec *s, const char *name, const char *text, apr_time_t expires,
                           apr_pool_t *pool)
 {
-    call c = {s, name, text, (unsigned)strlen(text), expires};
+    call c = {s, name, text, (unsigned)strlen(text), within_limits(expires)};
     apr_status_t rv = call_store(put_entry, &c, pool);
 
     return rv == APR_SUCCESS ? rv : away(s, rv);

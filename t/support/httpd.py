@@ -38,13 +38,14 @@ class Httpd:
     """One httpd. `config` is the text of the test; what it may use:
 
     ${PORT}, ${PORT2}, ... the ports that it listens on; ${ROOT} its ServerRoot, whose
-    htdocs is the DocumentRoot; any name of `define`.
+    htdocs is the DocumentRoot; any name of `define`. What is to stand before each of its
+    texts is `always`.
     """
 
     live = []  # those that run now, for the report of a failed test
 
     def __init__(self, config, *, module=None, mpm="event", modules=(), ports=1, define=(),
-                 env=(), log_level="info", server_name="localhost", sanitized=None):
+                 env=(), log_level="info", server_name="localhost", sanitized=None, always=""):
         self.mpm = mpm
         self.module = module
         self.server_name = server_name
@@ -62,6 +63,7 @@ class Httpd:
         self._env = dict(env)
         self._modules = list(modules)
         self._log_level = log_level
+        self._always = always
         self._process = None
         self.configure(config, define)
 
@@ -98,6 +100,7 @@ class Httpd:
         yield "TypesConfig /dev/null\nAddType text/html .html\nAddType text/plain .txt"
         yield "KeepAliveTimeout 5\nTimeout 20\nGracefulShutdownTimeout 5"
         yield MPM[self.mpm]
+        yield self._always
 
     def write(self, path, text):
         """A file below htdocs, readable by httpd's children."""

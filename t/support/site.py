@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+from support import stores
 from support.httpd import Httpd
 
 # Nobody may see this who was not let in.
@@ -61,7 +62,12 @@ def make_httpd(config, **options):
     options.setdefault("module", os.environ["KCAUTH_MODULE"])
     options.setdefault("log_level", "info kcauth:trace8")
     # A server that keeps sessions needs a store; httpd's default is this one.
-    options["modules"] = dict.fromkeys([*options.get("modules", ()), "socache_shmcb"])
+    modules = [*options.get("modules", ()), "socache_shmcb"]
+    store = stores.of_this_run()
+    if store and options["module"]:
+        modules.append(store.module)
+        options["always"] = f'KCAuthSessionStore "{store.directive}"'
+    options["modules"] = dict.fromkeys(modules)
     options.setdefault("sanitized", os.environ.get("KCAUTH_SANITIZED"))
     httpd = Httpd(config, **options)
     for folder in ("protected", "admin", "optional"):

@@ -1,5 +1,7 @@
 """Redis and memcached, on a port of the test's."""
 
+import atexit
+import functools
 import os
 import re
 import shutil
@@ -80,6 +82,17 @@ class Memcached(StoreServer):
     def command(self):
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
         return ["memcached", "-l", "127.0.0.1", "-p", str(self.port), "-U", "0", *user]
+
+
+@functools.cache
+def of_this_run():
+    """The server that KCAUTH_STORE names, for all tests of the run; None without."""
+    name = os.environ.get("KCAUTH_STORE")
+    if not name:
+        return None
+    store = {Redis.spec: Redis, Memcached.spec: Memcached}[name]().start()
+    atexit.register(store.stop)
+    return store
 
 
 def _ask(stream, *words):
