@@ -4,7 +4,6 @@ KCAUTH_MODULE     path of mod_kcauth.so
 KCAUTH_MPM        event (default), worker or prefork
 KCAUTH_SESSION    signed (default), encrypted or server: how sessions are kept
 KCAUTH_STORE      redis or memcache, where server is to keep them there
-KCAUTH_STORE      redis or memcache, where server is to keep them there
 KCAUTH_SANITIZED  address or thread, when the module is built with that sanitizer
 KCAUTH_COUNT      a file to leave the numbers of passed, failed and skipped tests in
 """

@@ -69,6 +69,17 @@ def test_dbm(new_httpd, provider):
     let_in(client.get(httpd.url("/protected/"), follow=False))
 
 
+def test_session_that_is_soon_over(new_httpd, provider, store):
+    """Its last second is no lifetime that a store would take."""
+    httpd = stored_in(store, new_httpd, provider, KCAuthSessionMax=1)
+    client = Client()
+    client.login(httpd.url("/protected/"))
+    assert client.jar.named(SESSION)
+    let_pass(1)
+    assert client.fetch(httpd.url("/protected/")).status == 401
+    assert not httpd.log.lines("KC07(09|20)")
+
+
 def test_many_at_once(new_httpd, provider, store):
     """More than the store's client keeps connections for."""
     httpd = stored_in(store, new_httpd, provider)
