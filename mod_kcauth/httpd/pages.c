@@ -148,17 +148,13 @@ static void deliver(request_rec *r, const char *type, const char *body)
 }
 
 /* A denial, as mod_authz_core decided it from our providers' words. */
-static void insert_denial(request_rec *r, kc_request *request)
+static void insert_denial(request_rec *r, const kc_page *page)
 {
-    if (!request->page) { /* a negative line: what holds refuses */
-        kc_page_denial(r, NULL);
-    }
     kc_denial_report(r);
     if (!kc_request_is_navigation(r)) {
-        deliver(r, "application/json", denial_json(r, request->page));
+        deliver(r, "application/json", denial_json(r, page));
     } else if (!ap_response_code_string(r, ap_index_of_response(r->status))) {
-        deliver(r, "text/html; charset=utf-8",
-                denial_body(r, kc_site_of(r->server), request->page));
+        deliver(r, "text/html; charset=utf-8", denial_body(r, kc_site_of(r->server), page));
     }
 }
 
@@ -177,7 +173,8 @@ void kc_page_insert(request_rec *r)
         }
     } else if ((request->refused || request->held) && !request->admitted &&
                (r->status == HTTP_UNAUTHORIZED || r->status == HTTP_FORBIDDEN)) {
-        insert_denial(r, request);
+        /* There is none after a negative line: what holds refuses. */
+        insert_denial(r, request->page ? request->page : kc_page_denial(r, NULL));
     }
 }
 
@@ -221,7 +218,7 @@ static kc_page *make_page(request_rec *r, int status, kc_fault fault, const char
     return page;
 }
 
-void kc_page_denial(request_rec *r, const char *missing_role)
+const kc_page *kc_page_denial(request_rec *r, const char *missing_role)
 {
     kc_page *page = make_page(r, 0, KC_FAULT_REFUSED, KC_DENIED, kc_request_target(r));
 
@@ -230,6 +227,7 @@ void kc_page_denial(request_rec *r, const char *missing_role)
     if (missing_role) {
         apr_table_setn(r->subprocess_env, "KC_MISSING_ROLE", missing_role);
     }
+    return page;
 }
 
 void kc_page_withdraw(request_rec *r)
@@ -247,7 +245,11 @@ static int refuse_at(int level, request_rec *r, const kc_error *err, const char 
     int status = wording_of(err->fault)->status;
     kc_page *page = make_page(r, status, err->fault, err->id, target ? target : "/");
 
-    kc_trouble_log(r, level, err->id, "%s (ref %s)", err->text, page->ref);
+    if (err->fault == KC_FAULT_AWAY || err->fault == KC_FAULT_CONFIG) {
+        kc_trouble_log(r, level, err->id, "%s (ref %s)", err->text, page->ref);
+    } else { /* of this one request, as its line in the access log is */
+        ap_log_rerror(APLOG_MARK, level, 0, r, "%s: %s (ref %s)", err->id, err->text, page->ref);
+    }
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     if (status == HTTP_SERVICE_UNAVAILABLE) { /* an administrator takes longer than Keycloak */
         apr_table_setn(r->err_headers_out, "Retry-After",

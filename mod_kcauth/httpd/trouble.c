@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 /*
- * The log of what goes wrong again and again: an outage, or a stranger with a script, must not fill
- * the disk. Each message has one line a minute at its level; those between are counted, and written
- * at info. The counts of a realm lie in memory that all children share. A killed child leaves no
+ * The log of what goes wrong again and again: an outage must not bury all else under lines of its
+ * own. Each message has one line a minute at its level; those between are counted, and written at
+ * info. The counts of a realm lie in memory that all children share. A killed child leaves no
  * lock behind, as there is none.
  */
 
