@@ -220,8 +220,8 @@ _left_out = {}  # test -> why
 
 
 def pytest_collection_modifyitems(config, items):
-    """What a run with one way of keeping sessions leaves out, and says so: what chooses its own,
-    and with sessions on the server what is about cookies."""
+    """What a run leaves out, and says so: what chooses its own way of keeping sessions, with sessions
+    on the server what is about cookies, and with the sanitizers what moves the clock."""
     session = os.environ.get("KCAUTH_SESSION", "signed")
     for item in list(items):
         mark = item.get_closest_marker("in_cookies")
@@ -229,6 +229,8 @@ def pytest_collection_modifyitems(config, items):
             why = "it runs with each way in another part"
         elif session == "server" and mark:
             why = mark.args[0]
+        elif os.environ.get("KCAUTH_SANITIZED") and "clock" in item.fixturenames:
+            why = "libfaketime and the sanitizers do not go together"
         else:
             continue
         _left_out[item.nodeid] = why

@@ -95,10 +95,11 @@ static void *APR_THREAD_FUNC go(apr_thread_t *thread, void *data)
 
 static int may_go(apr_time_t now)
 {
-    apr_time_t at = atomic_load(&resume);
+    apr_time_t at = atomic_load(&resume), later = now + DEADLINE + PAUSE;
 
+    /* One that lies further ahead is of a clock that was set back since: it counts as over. */
     return at == 0 ||
-           (now >= at && atomic_compare_exchange_strong(&resume, &at, now + DEADLINE + PAUSE));
+           ((now >= at || at > later) && atomic_compare_exchange_strong(&resume, &at, later));
 }
 
 /* Waits until it is done, or until the deadline. */

@@ -12,6 +12,8 @@
 
 #include "httpd/module.h"
 
+enum { CLOCKS_DIFFER = 60 /* seconds, of servers that share sessions */ };
+
 static apr_int64_t now_of(const request_rec *r)
 {
     return apr_time_sec(r->request_time);
@@ -29,6 +31,9 @@ static int is_due(request_rec *r, const kc_site *site, const kc_session *session
 
     if (!site->conf->revalidate || !due) {
         return knows_too_little(site, session);
+    }
+    if (due - now_of(r) > site->conf->revalidate + CLOCKS_DIFFER) {
+        return 1; /* no renewal puts it so far ahead: the clock was set back since */
     }
     if (r->method_number != M_GET) {
         due += site->conf->revalidate; /* a form's POST is seldom sent twice */

@@ -9,7 +9,7 @@
 
 enum {
     WRITE_INTERVAL = 60, /* seconds between two writings of "last seen" */
-    STORE_MEMO = 1       /* seconds for which a connection's memo stands for the store */
+    CLOCKS_DIFFER = 60   /* seconds, of servers that share sessions */
 };
 
 static apr_int64_t now_of(const request_rec *r)
@@ -29,7 +29,7 @@ typedef struct memo {
     char *text;
     unsigned char *record;
     apr_size_t text_len, record_len, text_room, record_room;
-    apr_int64_t asked; /* when the store was */
+    apr_int64_t asked; /* when the store was; the memo stands for it within the same second */
     int old_key;
 } memo;
 
@@ -87,7 +87,7 @@ static const unsigned char *recall(request_rec *r, const kc_site *site, const ch
 
     if (!last || last->site != site || last->text_len != text_len ||
         memcmp(text, last->text, text_len) ||
-        (site->conf->session == KC_SESSION_SERVER && now_of(r) - last->asked >= STORE_MEMO)) {
+        (site->conf->session == KC_SESSION_SERVER && now_of(r) != last->asked)) {
         return NULL;
     }
     kc_request_of(r)->old_key = last->old_key;
@@ -159,6 +159,22 @@ static int is_over(const kc_session *session, const kc_site *site, apr_int64_t n
            now - session->seen > site->conf->session_idle;
 }
 
+/*
+ * When the clock was set back since the session began, it is not known which came first, the session
+ * or what was ended: anything that was ended under one of its names ends it.
+ */
+static int is_revoked(request_rec *r, const kc_site *site, const kc_session *session)
+{
+    kc_session judged;
+
+    if (session->created <= r->request_time + apr_time_from_sec(CLOCKS_DIFFER)) {
+        return kc_is_revoked(site->revocations, &site->realm_key, session);
+    }
+    judged = *session;
+    judged.created = 0;
+    return kc_is_revoked(site->revocations, &site->realm_key, &judged);
+}
+
 static kc_session *read_session(request_rec *r, const kc_site *site, const unsigned char *record,
                                 apr_size_t len)
 {
@@ -168,8 +184,7 @@ static kc_session *read_session(request_rec *r, const kc_site *site, const unsig
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0702: a session record of another version");
         return NULL;
     }
-    if (is_over(session, site, now_of(r)) ||
-        kc_is_revoked(site->revocations, &site->realm_key, session)) {
+    if (is_over(session, site, now_of(r)) || is_revoked(r, site, session)) {
         return NULL;
     }
     return session;

@@ -3,8 +3,11 @@
 /* The state folder: the session key that is made on the first start, the table of revocations, and
  * each realm's metadata and keys, so that a restart while Keycloak is away does no harm. */
 
+#include <fcntl.h>
+
 #include <apr_file_io.h>
 #include <apr_mmap.h>
+#include <apr_portable.h>
 #include <apr_strings.h>
 
 #include <openssl/sha.h>
@@ -111,6 +114,20 @@ apr_status_t kc_state_key(kc_secret *key, const char *state_dir, server_rec *s, 
     return APR_SUCCESS;
 }
 
+/* All of a file gets its place on the disk: where the disk is full, writing to a hole of a mapped
+ * file is a crash. */
+static apr_status_t take_room(apr_file_t *file, const apr_finfo_t *info, apr_size_t size)
+{
+    apr_os_file_t fd;
+    apr_status_t rv = apr_file_trunc(file, (apr_off_t)size);
+
+    if (rv != APR_SUCCESS || info->csize >= (apr_off_t)size) {
+        return rv;
+    }
+    rv = apr_os_file_get(&fd, file);
+    return rv == APR_SUCCESS ? posix_fallocate(fd, 0, (off_t)size) : rv;
+}
+
 /*
  * A file as memory. It is mapped before httpd gives up root's rights; its children inherit the
  * mapping, and whatever they write stays. *before receives the size that the file had.
@@ -131,10 +148,10 @@ static void *map_file(const char *state_dir, const char *name, apr_size_t size, 
                        APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_BINARY,
                        APR_FPROT_UREAD | APR_FPROT_UWRITE, ptemp);
     if (rv == APR_SUCCESS) {
-        rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
+        rv = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_CSIZE, file);
     }
     if (rv == APR_SUCCESS) {
-        rv = apr_file_trunc(file, (apr_off_t)size);
+        rv = take_room(file, &info, size);
     }
     if (rv == APR_SUCCESS) {
         rv = apr_mmap_create(&map, file, 0, size, APR_MMAP_READ | APR_MMAP_WRITE, pool);

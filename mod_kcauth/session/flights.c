@@ -25,7 +25,7 @@ enum {
     TRIES = 16 /* more than the callers of one name can need */
 };
 
-#define LONGEST apr_time_from_sec(3600) /* of a timeout, and of what is kept */
+#define LONGEST apr_time_from_sec(600) /* of a timeout, and of what is kept */
 
 /** What is known of the name at a place. All zero: nothing, and its time is over. */
 typedef struct status {

@@ -331,7 +331,7 @@ kc_flight_state kc_flight_look(kc_flights *flights, const char *name, apr_time_t
 /**
  * Begins one, unless it is under way or was finished less than its `keep` ago; at most one caller
  * gets MINE.
- * @param timeout  after which it is forgotten, and another may begin it; an hour at the most, as
+ * @param timeout  after which it is forgotten, and another may begin it; ten minutes at the most, as
  *                 each `keep`
  */
 kc_flight_state kc_flight_begin(kc_flights *flights, const char *name, apr_time_t now,
