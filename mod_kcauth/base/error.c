@@ -15,7 +15,7 @@ apr_status_t kc_fail(kc_error *err, kc_fault fault, const char *id, const char *
         err->fault = fault;
         err->id = id;
         va_start(args, fmt);
-        vsnprintf(err->text, sizeof(err->text), fmt, args);
+        (void)vsnprintf(err->text, sizeof(err->text), fmt, args);
         va_end(args);
     }
     return APR_EGENERAL;

@@ -45,7 +45,7 @@ static char *decode_path(apr_pool_t *pool, const char *path, const char *end)
             return NULL;
         }
         path += *path == '%' ? 3 : 1;
-        *out++ = c == '\\' ? '/' : (char)c;
+        *out++ = (char)(c == '\\' ? '/' : c);
     }
     *out = '\0';
     return decoded;

@@ -76,7 +76,7 @@ static int read_port(int *port, const char *text)
     if (*text++ != ':' || *text == '\0' || strlen(text) > 5 || text[strspn(text, "0123456789")]) {
         return 0;
     }
-    *port = atoi(text);
+    *port = (int)strtol(text, NULL, 10);
     return *port > 0 && *port <= MAX_PORT;
 }
 

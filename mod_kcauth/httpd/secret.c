@@ -11,45 +11,49 @@
 
 enum { FILE_MAX = 64 * 1024 };
 
-/* The whole file, NUL-terminated. NULL, or what is wrong. */
-static const char *read_file(apr_pool_t *pool, const char *path, char **text, apr_size_t *len)
+/* The whole file, NUL-terminated. NULL when it cannot be had, and what is wrong. */
+static char *read_file(apr_pool_t *pool, const char *path, apr_size_t *len, const char **wrong)
 {
     apr_file_t *file;
     apr_finfo_t info;
     apr_status_t rv;
-    char why[120];
+    char why[120], *text;
 
     path = ap_server_root_relative(pool, path);
     if (!path) {
-        return "the file's path is not valid";
+        *wrong = "the file's path is not valid";
+        return NULL;
     }
     rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_OS_DEFAULT, pool);
     if (rv != APR_SUCCESS) {
-        return apr_psprintf(pool, "cannot read %s: %s; it must be readable when httpd starts", path,
-                            apr_strerror(rv, why, sizeof(why)));
+        *wrong = apr_psprintf(pool, "cannot read %s: %s; it must be readable when httpd starts",
+                              path, apr_strerror(rv, why, sizeof(why)));
+        return NULL;
     }
     rv = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file);
     if (rv != APR_SUCCESS || info.filetype != APR_REG || info.size > FILE_MAX) {
         apr_file_close(file);
-        return apr_psprintf(pool, "%s is no file of at most 64 KiB", path);
+        *wrong = apr_psprintf(pool, "%s is no file of at most 64 KiB", path);
+        return NULL;
     }
-    *text = apr_palloc(pool, (apr_size_t)info.size + 1);
-    rv = apr_file_read_full(file, *text, (apr_size_t)info.size, len);
+    text = apr_palloc(pool, (apr_size_t)info.size + 1);
+    rv = apr_file_read_full(file, text, (apr_size_t)info.size, len);
     apr_file_close(file);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
-        return apr_psprintf(pool, "cannot read %s: %s", path, apr_strerror(rv, why, sizeof(why)));
+        *wrong = apr_psprintf(pool, "cannot read %s: %s", path, apr_strerror(rv, why, sizeof(why)));
+        return NULL;
     }
-    (*text)[*len] = '\0';
-    return NULL;
+    text[*len] = '\0';
+    return text;
 }
 
 static const char *from_file(apr_pool_t *pool, const char *path, const char **secret)
 {
-    char *text = NULL;
-    apr_size_t len = 0;
-    const char *wrong = read_file(pool, path, &text, &len);
+    apr_size_t len;
+    const char *wrong;
+    char *text = read_file(pool, path, &len, &wrong);
 
-    if (wrong) {
+    if (!text) {
         return wrong;
     }
     if (memchr(text, '\0', len)) {
@@ -109,13 +113,12 @@ const char *kc_secret_load(apr_pool_t *pool, const char *spec, const char **secr
 
 const char *kc_keycloak_json_load(apr_pool_t *pool, const char *path, kc_server_conf *conf)
 {
-    char *text = NULL;
-    apr_size_t len = 0;
+    apr_size_t len;
     json_t *json;
-    const char *why = NULL, *realm, *server, *secret;
-    const char *wrong = read_file(pool, path, &text, &len);
+    const char *wrong, *why = NULL, *realm, *server, *secret;
+    char *text = read_file(pool, path, &len, &wrong);
 
-    if (wrong) {
+    if (!text) {
         return wrong;
     }
     if (kc_json_parse(&json, text, len, pool, &why) != APR_SUCCESS) {

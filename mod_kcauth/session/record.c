@@ -22,7 +22,7 @@ static const apr_size_t list_at[] = {offsetof(kc_session, roles), offsetof(kc_se
                                      offsetof(kc_session, other_roles),
                                      offsetof(kc_session, groups)};
 
-#define COUNT(table) ((int)(sizeof(table) / sizeof(table[0])))
+#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 enum {
     STRINGS = COUNT(string_at),

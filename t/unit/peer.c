@@ -73,6 +73,9 @@ static char *read_request(connection *line)
     char *request = calloc(1, ROOM);
     apr_size_t len = 0;
 
+    if (!request) {
+        return NULL;
+    }
     while (whole_length(request) == 0 || len < whole_length(request)) {
         int got = receive(line, request + len, (int)(ROOM - 1 - len));
 
@@ -117,6 +120,8 @@ static int answer(connection *line)
     }
     if (end->request_count < STEPS) {
         end->requests[end->request_count++] = request;
+    } else {
+        free(request);
     }
     delay = end->delay;
     drip = end->drip;

@@ -78,9 +78,8 @@ static void a_part_has_its_limit(void **state)
 
     assert_string_equal(read_a(*state, apr_pstrcat(*state, "a=", most, NULL)), most);
     assert_null(read_a(*state, apr_pstrcat(*state, "a=", more, NULL)));
-    assert_int_equal(
-        strlen(read_a(*state, apr_pstrcat(*state, "a=2.", most + 2, "; a_2=", most, NULL))),
-        2 * KC_COOKIE_PART - 2);
+    assert_string_equal(read_a(*state, apr_pstrcat(*state, "a=2.", most + 2, "; a_2=", most, NULL)),
+                        apr_pstrcat(*state, most + 2, most, NULL));
     assert_null(read_a(*state, apr_pstrcat(*state, "a=2.x; a_2=", more, NULL)));
 }
 

@@ -158,7 +158,7 @@ static void *keep_writing(void *data)
         apr_pool_create(&pool, NULL);
         write_letters(self->shared, letter, pool);
         apr_pool_destroy(pool);
-        letter = letter == self->last ? self->first : letter + 1;
+        letter = (char)(letter == self->last ? self->first : letter + 1);
         self->rounds++;
     }
     return NULL;

@@ -23,7 +23,7 @@ static const kc_secret secret_a = {bytes_a, sizeof(bytes_a)};
 static const kc_secret secret_b = {bytes_b, sizeof(bytes_b)};
 static const kc_seal_kind kinds[] = {KC_SEAL_SIGNED, KC_SEAL_ENCRYPTED};
 
-#define EACH_KIND(kind) \
+#define EACH_KIND(kind) /* NOLINTNEXTLINE(bugprone-macro-parentheses): it declares a name */ \
     for (const kc_seal_kind *kind = kinds; kind < kinds + sizeof(kinds) / sizeof(kinds[0]); kind++)
 
 static kc_sealer *sealer_for(apr_pool_t *pool, kc_seal_kind kind, const kc_seal_binding *bound,
