@@ -587,7 +587,7 @@ int kc_refuse_script(request_rec *r, const kc_site *site);
 #define KC_DENIED "KC0801"
 
 /** Prepares the page of a denial, before it is known whether another line lets the person in. */
-void kc_page_denial(request_rec *r, const char *missing_role);
+const kc_page *kc_page_denial(request_rec *r, const char *missing_role);
 
 /** Takes it back. */
 void kc_page_withdraw(request_rec *r);
