@@ -1,7 +1,9 @@
 """Two servers behind mod_proxy_balancer, no stickiness, Redis behind both."""
 
 import os
+import re
 import time
+import urllib.parse
 
 import pytest
 
@@ -143,6 +145,28 @@ def test_logouts_at_both_nodes_at_once_are_all_heard(cluster):
     begin = time.monotonic()
     assert all(cluster.is_over_everywhere(client) for client in clients)
     assert time.monotonic() - begin < 4
+
+
+def test_made_up_logouts_leave_room_for_proven_ones(cluster):
+    """What anybody can send to the front channel takes a share of what servers tell each other."""
+    client = logged_in(cluster.front)
+    sid = seen(client.get(cluster.front.url("/protected/show")))["KC_SID"]
+
+    def make_up(number):
+        for turn in range(100):
+            query = urllib.parse.urlencode({"iss": cluster.provider.issuer,
+                                            "sid": f"{number}-{turn}"})
+            url = cluster.nodes[0].url("/oauth/frontchannel-logout?" + query)
+            assert Client().get(url, follow=False).status == 200
+
+    together(8, make_up)
+    assert cluster.nodes[0].log.lines("KC0970")
+    let_pass(3)  # the background tells them
+    told, = (value for value in cluster.redis.entries().values()
+             if re.match(b"[0-9a-f]{16}-", value))
+    assert 300 < len(told.split()) < 1200
+    post_logout_token(cluster.nodes[0], logout_token(cluster.provider, sid=sid))
+    assert cluster.is_over_everywhere(client)
 
 
 def test_node_that_was_down_hears_what_was_ended_meanwhile(cluster):

@@ -282,9 +282,10 @@ typedef struct kc_site {
     kc_flights *flights;
     kc_revocations *revocations;
     volatile apr_uint32_t *turn; /**< shared over the children: whose turn among the login slots */
-    apr_array_header_t *kept;    /**< of kc_role *: what is kept besides the own client's */
-    apr_uint32_t mark;           /**< of that list */
-    kc_trouble *trouble;         /**< of its realm; shared by all children */
+    _Atomic(apr_uint64_t) *unproven; /**< the same: ends told lately that nobody had proven */
+    apr_array_header_t *kept;        /**< of kc_role *: what is kept besides the own client's */
+    apr_uint32_t mark;               /**< of that list */
+    kc_trouble *trouble;             /**< of its realm; shared by all children */
 } kc_site;
 
 /** Whether the text is this site's issuer, but for a slash at its end. */
@@ -378,8 +379,7 @@ int kc_request_only(request_rec *r, int one, int other);
 /** Reads a body of at most 64 KiB, NUL-terminated. APR_EINVAL for a bigger or broken one. */
 apr_status_t kc_request_body(request_rec *r, char **body, apr_size_t *len);
 
-/** Reads a query or an urlencoded body of at most 64 KiB. APR_EINVAL for what cannot be read as
- * parameters. */
+/** Reads a query or an urlencoded body of at most 64 KiB; else, and where it is none, APR_EINVAL. */
 apr_status_t kc_request_parameters(request_rec *r, apr_table_t **out);
 
 /** Answers with a redirect that no cache keeps. `status` is HTTP_MOVED_TEMPORARILY or
@@ -466,8 +466,7 @@ typedef struct kc_carriage {
     const char *refresh_token; /**< or "" */
 } kc_carriage;
 
-/** The session's cookie: the sealed record, or its name in the store. NULL: none, or none of ours.
- */
+/** The session's cookie: the sealed record, or its name in the store. NULL: none of ours. */
 const char *kc_carry_cookie(request_rec *r, const kc_site *site, apr_size_t *len);
 
 /** Notes the cookie as the session's name, where sessions lie in the store. */
@@ -483,8 +482,8 @@ KC_WARN_UNUSED apr_status_t kc_carry_in(request_rec *r, const kc_site *site, con
 
 /** The record in the store is another one than a copy in this child: it is read from there next. */
 void kc_carry_drop_copy(request_rec *r);
-/** Sends a record out under the session's present name (store) or in its cookies. APR_ENOSPC: too
- * big. */
+
+/** Sends a record out under its present name (store) or in its cookies. APR_ENOSPC: too big. */
 KC_WARN_UNUSED apr_status_t kc_carry_record(request_rec *r, const kc_site *site, const char *text,
                                             apr_int64_t expires);
 
@@ -498,8 +497,7 @@ KC_WARN_UNUSED apr_status_t kc_carry_new(request_rec *r, const kc_site *site);
 /** Removes cookies and entries. */
 void kc_carry_end(request_rec *r, const kc_site *site);
 
-/** The ID token that came with the session, or NULL. With cookies only the logout endpoint is sent
- * it. */
+/** The session's ID token, or NULL. With cookies only the logout endpoint is sent it. */
 const char *kc_carried_id_token(request_rec *r, const kc_site *site);
 
 /** The refresh token, or NULL. With cookies only the renew endpoint is sent it. */
@@ -516,6 +514,9 @@ int kc_renew(request_rec *r);
 /** Revokes here, and tells the servers that share the store. */
 void kc_site_revoke(server_rec *s, const kc_site *site, kc_revoked_kind kind, const char *name,
                     apr_time_t time, apr_pool_t *pool);
+
+/** The same of what anybody can make up, a sid, where plenty of room is left. 0 when it is not. */
+int kc_site_revoke_unproven(const kc_site *site, const char *sid);
 
 /** For the watchdog: takes over what other servers revoked. */
 void kc_revocations_exchange(server_rec *s, kc_revocations *table, apr_pool_t *pool);

@@ -132,16 +132,10 @@ int kc_backchannel_logout_handler(request_rec *r)
 
 /* --- front-channel ---------------------------------------------------------------------------- */
 
-/*
- * Anybody can call this, and make up what they like: a sid that is nobody's must not cost others
- * their place in the table.
- */
+/* Anybody can call this, and make up what they like. */
 static void end_unproven_sid(request_rec *r, const kc_site *site, const char *sid)
 {
-    kc_revocation revocation =
-        kc_revocation_make(&site->realm_key, KC_REVOKED_SID, sid, apr_time_now());
-
-    if (kc_revoke_if_room(site->revocations, &revocation)) {
+    if (kc_site_revoke_unproven(site, sid)) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0969: a frame ended the session %.64s", sid);
     } else {
         kc_trouble_log(r, APLOG_WARNING, "KC0970",

@@ -5,9 +5,10 @@
  * of them revoked in the last minutes, as "HASH-TIME-TOLD" words. Each takes over what it finds
  * there once a second, and adds of its own what is missing, also what a server that wrote at the
  * same moment overwrote. Words leave by the age of their telling alone, so all end up with the
- * same.
+ * same. What nobody has proven takes a share of it at most.
  */
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <apr_hash.h>
@@ -21,6 +22,7 @@
 enum {
     TOLD_FOR = 300, /* seconds */
     TOLD_MAX = 4000,
+    UNPROVEN_MAX = TOLD_MAX / 8, /* of a server, in each span of TOLD_FOR */
     KEY = 33,           /* characters of HASH-TIME */
     WORD = KEY + 17 + 1 /* of the whole, and a blank */
 };
@@ -72,7 +74,8 @@ static void take_over(kc_revocations *table, news *all, const char *text)
 
     while (left >= WORD - 1 && read_word(text, &revocation, &told)) {
         kc_revoke(table, &revocation);
-        if (told > all->now - apr_time_from_sec(TOLD_FOR) && all->words->nelts < TOLD_MAX) {
+        if (told > all->now - apr_time_from_sec(TOLD_FOR) && all->words->nelts < TOLD_MAX &&
+            !apr_hash_get(all->known, text, KEY)) {
             keep(all, apr_pstrmemdup(all->pool, text, WORD - 1));
         }
         if (left < WORD) {
@@ -111,7 +114,8 @@ static void complain_of_many(server_rec *s, const news *all)
                                        TOLD_MAX, TOLD_FOR));
 }
 
-/* `first` (may be NULL) is told whatever its time: a not-before may lie far back. */
+/* `first` (may be NULL) is told whatever its time, as a not-before may lie far back, and before all
+ * others, so that there is room for it. */
 static void exchange(server_rec *s, kc_revocations *table, const kc_revocation *first,
                      apr_pool_t *pool)
 {
@@ -120,6 +124,9 @@ static void exchange(server_rec *s, kc_revocations *table, const kc_revocation *
     char *found = NULL;
     apr_status_t rv = kc_store_get(s, ENTRY, &found, pool);
 
+    if (first) {
+        tell(&all, first);
+    }
     if (rv == APR_SUCCESS) {
         take_over(table, &all, found);
     } else if (!APR_STATUS_IS_NOTFOUND(rv)) {
@@ -152,4 +159,29 @@ void kc_site_revoke(server_rec *s, const kc_site *site, kc_revoked_kind kind, co
     if (kc_store_is_shared()) {
         exchange(s, site->revocations, &revocation, pool);
     }
+}
+
+/* Counts one more of this span of time, unless there were enough: the span's number, then how many.
+ * The background tells them, with all that is in the table. */
+static int within_share(_Atomic(apr_uint64_t) *counter)
+{
+    apr_uint64_t span = (apr_uint64_t)(apr_time_sec(apr_time_now()) / TOLD_FOR) << 32;
+    apr_uint64_t seen = atomic_load(counter), next;
+
+    do {
+        next = (seen >> 32 == span >> 32 ? seen : span) + 1;
+        if (next - span > UNPROVEN_MAX) {
+            return 0;
+        }
+    } while (!atomic_compare_exchange_weak(counter, &seen, next));
+    return 1;
+}
+
+int kc_site_revoke_unproven(const kc_site *site, const char *sid)
+{
+    kc_revocation revocation =
+        kc_revocation_make(&site->realm_key, KC_REVOKED_SID, sid, apr_time_now());
+
+    return (!kc_store_is_shared() || within_share(site->unproven)) &&
+           kc_revoke_if_room(site->revocations, &revocation);
 }

@@ -299,12 +299,12 @@ static int max_calls(const server_rec *s)
     return conf->max_calls != KC_UNSET ? conf->max_calls : quarter > 0 ? quarter : 1;
 }
 
-/* One anonymous segment that all children inherit: a counter, what was used up, renewals under way,
+/* One anonymous segment that all children inherit: two counters, what was used up, renewals under way,
  * who waits for Keycloak, and what was written to the log. Fresh from the kernel it is zeroed. */
 static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
 {
-    enum { COUNTER = 64 }; /* a cache line of its own */
-    apr_size_t flights_at = COUNTER + APR_ALIGN(kc_once_size(), 64);
+    enum { COUNTERS = 64 }; /* a cache line of their own */
+    apr_size_t flights_at = COUNTERS + APR_ALIGN(kc_once_size(), 64);
     apr_size_t gate_at = flights_at + APR_ALIGN(kc_flights_size(), 64);
     apr_size_t trouble_at = gate_at + APR_ALIGN(kc_gate_size(), 64);
     apr_size_t size = trouble_at + kc_trouble_size(rt->realms->nelts);
@@ -327,8 +327,9 @@ static apr_status_t share(runtime *rt, server_rec *s, apr_pool_t *pool)
         kc_site *site = APR_ARRAY_IDX(rt->sites, i, kc_site *);
 
         site->turn = (apr_uint32_t *)(void *)base;
-        site->once =
-            i ? APR_ARRAY_IDX(rt->sites, 0, kc_site *)->once : kc_once_attach(base + COUNTER, pool);
+        site->unproven = (_Atomic(apr_uint64_t) *)(void *)(base + COUNTERS / 2);
+        site->once = i ? APR_ARRAY_IDX(rt->sites, 0, kc_site *)->once
+                       : kc_once_attach(base + COUNTERS, pool);
         site->flights = i ? APR_ARRAY_IDX(rt->sites, 0, kc_site *)->flights
                           : kc_flights_attach(base + flights_at, pool);
         site->trouble = APR_ARRAY_IDX(rt->site_realms, i, realm *)->trouble;
