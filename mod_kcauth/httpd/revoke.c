@@ -132,9 +132,6 @@ static void exchange(server_rec *s, kc_revocations *table, const kc_revocation *
     } else if (!APR_STATUS_IS_NOTFOUND(rv)) {
         return; /* said in the log by the store; the next second tries again */
     }
-    if (first) {
-        tell(&all, first);
-    }
     kc_revocations_each(table, all.now - apr_time_from_sec(TOLD_FOR), tell, &all);
     complain_of_many(s, &all);
     if (all.added && kc_store_put(s, ENTRY, apr_array_pstrcat(pool, all.words, ' '),
