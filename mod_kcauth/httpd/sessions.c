@@ -161,18 +161,26 @@ static int is_over(const kc_session *session, const kc_site *site, apr_int64_t n
 
 /*
  * When the clock was set back since the session began, it is not known which came first, the session
- * or what was ended: anything that was ended under one of its names ends it.
+ * or what was ended: anything that was ended under one of its names ends it, also for the time when
+ * the clock is right again.
  */
 static int is_revoked(request_rec *r, const kc_site *site, const kc_session *session)
 {
     kc_session judged;
 
+    if (kc_is_revoked(site->revocations, &site->realm_key, session)) {
+        return 1;
+    }
     if (session->created <= r->request_time + apr_time_from_sec(CLOCKS_DIFFER)) {
-        return kc_is_revoked(site->revocations, &site->realm_key, session);
+        return 0;
     }
     judged = *session;
     judged.created = 0;
-    return kc_is_revoked(site->revocations, &site->realm_key, &judged);
+    if (!kc_is_revoked(site->revocations, &site->realm_key, &judged)) {
+        return 0;
+    }
+    kc_site_revoke(r->server, site, KC_REVOKED_SID, session->sid, session->created, r->pool);
+    return 1;
 }
 
 static kc_session *read_session(request_rec *r, const kc_site *site, const unsigned char *record,

@@ -65,6 +65,8 @@ class Httpd:
         self._log_level = log_level
         self._always = always
         self._process = None
+        self._killed = set()
+        self.limits = {}  # RLIMIT_...: what start() gives it less of
         self.configure(config, define)
 
     # Files
@@ -134,11 +136,17 @@ class Httpd:
         self._process = subprocess.Popen(
             [*self._command(), "-DFOREGROUND"], env=self._environment(), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            cwd=self.root, preexec_fn=_allow_core_files)
+            cwd=self.root, preexec_fn=self._set_limits)
         output.close()
         Httpd.live.append(self)
         self._wait(lambda: self._listens() and self._starts() > before, "to listen")
         return self
+
+    def _set_limits(self):
+        core = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        for what, limit in {resource.RLIMIT_CORE: core, **self.limits}.items():
+            resource.setrlimit(what, (limit, resource.getrlimit(what)[1]))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as httpd itself has it once it serves
 
     def graceful(self):
         """Reads the configuration again; returns when the new generation serves."""
@@ -157,6 +165,26 @@ class Httpd:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
+
+    def kill_child(self, child):
+        """One ends without a word, as by the kernel when memory is short; httpd starts another."""
+        self._killed.add(child)
+        os.kill(int(child), signal.SIGKILL)
+
+    def kill_children(self):
+        children = self._children()
+        for child in children:
+            self.kill_child(child)
+        while any(_is_alive(child) for child in children):
+            time.sleep(0.01)
+
+    def limit_child(self, child, **limits):
+        """limit_child(pid, nofile=20): sets a soft limit of one that runs. Children are not root's,
+        and whose they are may set it."""
+        theirs = {"user": "www-data", "group": "www-data", "extra_groups": []}
+        subprocess.run(["prlimit", f"--pid={child}",
+                        *(f"--{name}={limit}:" for name, limit in limits.items())],
+                       check=True, **(theirs if os.geteuid() == 0 else {}))
 
     def stop(self):
         """Stops, removes the files, and raises HttpdError for a crash or a sanitizer's report."""
@@ -200,7 +228,9 @@ class Httpd:
 
     def _check(self, status):
         """Nobody may have crashed, and no sanitizer may have found anything."""
-        crashes = re.findall(r".*exit signal (?!Terminated).*", self.log.everything())
+        crashes = [line for line, child in re.findall(
+            r"(.*child pid (\d+) exit signal (?!Terminated).*)", self.log.everything())
+            if child not in self._killed]
         if status:
             crashes.append(f"httpd ended with status {status}")
         reports = [file.read_text(errors="replace")
@@ -318,11 +348,6 @@ def _is_alive(pid):
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-def _allow_core_files():
-    limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
 @atexit.register
