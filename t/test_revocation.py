@@ -6,7 +6,7 @@ import urllib.parse
 import pytest
 
 from support.client import Client
-from support.expect import SESSION, let_in, logged_in, refused, sent_to_login, table
+from support.expect import REFRESH_TOKEN, SESSION, let_in, logged_in, refused, sent_to_login, table
 from support.notices import admin_action, logout_token, post_admin_action, post_logout_token
 from support.provider import DROP
 from support.site import seen
@@ -18,6 +18,16 @@ def new_site(new_httpd, new_provider, kind):
     def make(**directives):
         provider = new_provider(kinds=["ES256"])
         return new_httpd(provider=provider, KCAuthSession=kind, **directives), provider
+
+    return make
+
+
+@pytest.fixture
+def new_site_without_end_session(new_httpd, new_provider, kind):
+    def make(**lies):
+        provider = new_provider(kinds=["ES256"])
+        provider.lie(discovery={"end_session_endpoint": DROP}, **lies)
+        return new_httpd(provider=provider, KCAuthSession=kind), provider
 
     return make
 
@@ -168,10 +178,8 @@ def test_own_form_logs_out(new_site):
     assert is_over(client, httpd)
 
 
-def test_foreign_link_revokes_no_token(new_site):
-    httpd, provider = new_site()
-    provider.lie(discovery={"end_session_endpoint": DROP})
-    httpd.graceful()
+def test_foreign_link_revokes_no_token(new_site_without_end_session):
+    httpd, provider = new_site_without_end_session()
     client = logged_in(httpd)
     client.get(httpd.url("/oauth/logout"), {"Sec-Fetch-Site": "cross-site"}, follow=False)
     assert provider.count("revocation") == 0
@@ -180,11 +188,8 @@ def test_foreign_link_revokes_no_token(new_site):
 
 # Without an end_session_endpoint
 
-def test_tokens_are_revoked_by_name(new_httpd, new_provider):
-    """Where the refresh token is at hand: in the store."""
-    provider = new_provider(kinds=["ES256"])
-    provider.lie(discovery={"end_session_endpoint": DROP})
-    httpd = new_httpd(provider=provider, KCAuthSession="server")
+def test_tokens_are_revoked_by_name(new_site_without_end_session):
+    httpd, provider = new_site_without_end_session()
     client = logged_in(httpd)
     answer = client.get(httpd.url("/oauth/logout"), follow=False)
     assert answer.location == httpd.url("/")
@@ -196,11 +201,20 @@ def test_tokens_are_revoked_by_name(new_httpd, new_provider):
     assert not client.jar.named(SESSION)
 
 
-def test_revocation_that_fails_does_not_hinder_a_logout(new_httpd, new_provider):
-    provider = new_provider(kinds=["ES256"])
-    provider.lie(discovery={"end_session_endpoint": DROP},
-                 revocation_reply=lambda reply: reply.like(status=500, body=b"no"))
-    httpd = new_httpd(provider=provider, KCAuthSession="server")
+@pytest.mark.in_cookies("the refresh token lies in the store")
+def test_refresh_token_s_cookie_is_encrypted_and_sent_to_no_page(httpd):
+    client = logged_in(httpd)
+    cookie, = client.jar.named(REFRESH_TOKEN)
+    assert "eyJ" not in cookie.value
+    for page in ("/", "/protected/", "/oauthx", "/oauth2/renew"):
+        assert cookie.name not in client.jar.header(httpd.url(page))
+    for endpoint in ("/oauth/renew", "/oauth/logout"):
+        assert cookie.name in client.jar.header(httpd.url(endpoint))
+
+
+def test_revocation_that_fails_does_not_hinder_a_logout(new_site_without_end_session):
+    httpd, provider = new_site_without_end_session(
+        revocation_reply=lambda reply: reply.like(status=500, body=b"no"))
     client = logged_in(httpd)
     copy = copy_of(client)
     assert client.get(httpd.url("/oauth/logout"), follow=False).status == 302

@@ -28,8 +28,7 @@ static int is_foreign(request_rec *r, const kc_site *site)
     return r->method_number == M_POST && origin && strcmp(origin, kc_request_origin(r, site));
 }
 
-/* Without a logout at the provider its tokens are revoked by name, where the refresh token is at
- * hand. */
+/* Without a logout at the provider its tokens are revoked by name. */
 static void revoke_tokens(request_rec *r, const kc_site *site, const kc_provider_view *view,
                           const kc_client *client, apr_time_t deadline)
 {

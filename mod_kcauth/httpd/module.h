@@ -500,7 +500,7 @@ void kc_carry_end(request_rec *r, const kc_site *site);
 /** The session's ID token, or NULL. With cookies only the logout endpoint is sent it. */
 const char *kc_carried_id_token(request_rec *r, const kc_site *site);
 
-/** The refresh token, or NULL. With cookies only the renew endpoint is sent it. */
+/** The refresh token, or NULL. With cookies only endpoints of ours are sent it. */
 const char *kc_carried_refresh_token(request_rec *r, const kc_site *site);
 
 /**

@@ -3,7 +3,7 @@
 /*
  * Fresh roles. A session that is due is renewed before a page of ours is shown, by one request at a
  * time; all others go on with what is known until the new record is there. Where the refresh token
- * lies in a cookie of the renew endpoint, the page's request goes there and back (307 keeps method
+ * lies in a cookie of our endpoints, the page's request goes to renew and back (307 keeps method
  * and body). No way leads round twice: each ends with a flight that has landed or was given up, and
  * a page that finds one of those does not ask again.
  */

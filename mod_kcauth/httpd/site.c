@@ -276,7 +276,7 @@ static apr_status_t make_site(runtime *rt, server_rec *s, apr_pool_t *pool, apr_
                             site->logout_path, "Lax", https);
         site->refresh_cookies[https] =
             kc_cookie_named(pool, apr_pstrcat(pool, conf->cookie_name, "_refresh", NULL),
-                            site->renew_path, "Lax", https);
+                            conf->path, "Lax", https); /* for renew, and for logout */
     }
     site->kept = apr_array_make(pool, 8, sizeof(const kc_role *));
     keep_roles(site, conf->kept_roles);
