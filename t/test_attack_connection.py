@@ -231,6 +231,48 @@ def test_login_on_the_same_connection(site, connection):
     assert status == 400
 
 
+def test_other_cookies_beside_ours(site, connection):
+    """What is remembered is the whole header: others around it change nothing, and lend nothing."""
+    alice, bob = site.cookies["alice"], site.cookies["bob"]
+    for _ in range(2):
+        for header in (alice, f"a=1; {alice}", f"a=2; {alice}", f"{alice}; b=1"):
+            assert connection.who(header) == "alice"
+        assert connection.who(f"a=2; {bob}") == "bob"
+        assert connection.who("a=2") is None
+        assert connection.who(f"x{alice}") is None
+
+
+def test_session_of_somebody_else_ends_between_two_requests(site, connection):
+    """Which has everybody's looked at again."""
+    other = cookie_of(site, "bob")
+    for _ in range(3):
+        assert connection.who(site.cookies["alice"]) == "alice"
+        sid = list(site.provider.sessions)[-1]
+        assert post_logout_token(site, logout_token(site.provider, sid=sid)).status == 200
+        assert connection.who(site.cookies["alice"]) == "alice"
+        assert connection.who(other) is None
+        other = cookie_of(site, "bob")
+
+
+def test_roles_that_change_between_two_requests(new_httpd, new_provider, kind):
+    """Whoever renewed the session: the connection shows what it is told now."""
+    provider = new_provider(kinds=["ES256"])
+    httpd = new_httpd(provider=provider, KCAuthSession=kind, KCAuthRevalidate=1)
+    client = logged_in(httpd)
+    connection = Connection(httpd.port)
+
+    def roles():
+        _, text = connection.get("/optional/show", client.jar.header(httpd.url("/")))
+        return dict(item.split("=", 1) for item in text.split("\0") if "=" in item)["KC_ROLES"]
+
+    assert roles() == roles() == "admin"
+    provider.users["alice"].client_roles["webapp"] = ["reader"]
+    time.sleep(1.1)
+    client.get(httpd.url("/protected/"))
+    assert roles() == roles() == "reader"
+    connection.close()
+
+
 # The end of a session, a new key, another host
 
 def test_session_that_is_over_between_two_requests(new_httpd, new_provider, kind):

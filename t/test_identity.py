@@ -249,3 +249,17 @@ def test_proxied_page_is_not_for_shared_caches(proxied):
     answer = logged_in(httpd).get(httpd.url("/app"))
     assert "private" in answer.headers["Cache-Control"]
     assert "cookie" in answer.headers["Vary"].lower()
+
+
+@table("headers", [("whole", {}), ("unchanged", {"If-None-Match": "*"}),
+                   ("part", {"Range": "bytes=0-3"})])
+@table("path", [("protected", "/protected/index.html"), ("folder", "/protected/"),
+                ("optional", "/optional/index.html")])
+@table("method", [("get", "GET"), ("head", "HEAD")])
+def test_page_is_not_for_shared_caches(new_httpd, new_provider, headers, path, method):
+    httpd = new_httpd(provider=new_provider(kinds=["ES256"]))
+    httpd.write("optional/index.html", "a page")
+    answer = logged_in(httpd).fetch(httpd.url(path), method, headers)
+    assert answer.status in (200, 206, 304)
+    assert answer.headers["Cache-Control"] == "private"
+    assert answer.headers["Vary"] == "Cookie"

@@ -25,7 +25,8 @@ static int next_pair(const char **at, pair *out)
     if (!*p) {
         return 0;
     }
-    end = p + strcspn(p, ";");
+    end = strchr(p, ';'); /* faster than strcspn, and a session may be 30 KB */
+    end = end ? end : p + strlen(p);
     *at = end;
     equals = memchr(p, '=', (apr_size_t)(end - p));
     out->name = p;

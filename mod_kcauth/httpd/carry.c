@@ -10,7 +10,7 @@
 
 #include <openssl/sha.h>
 
-#include "httpd/module.h"
+#include "httpd/carry.h"
 
 enum { ID_BYTES = 32 };
 

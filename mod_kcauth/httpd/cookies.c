@@ -15,8 +15,7 @@ kc_cookie kc_cookie_named(apr_pool_t *pool, const char *name, const char *path,
     return cookie;
 }
 
-/* The header as the browser sent it, also after ours were hidden from a backend. */
-static const char *header_of(request_rec *r)
+const char *kc_cookies_header(request_rec *r)
 {
     const kc_request *request;
 
@@ -27,7 +26,7 @@ static const char *header_of(request_rec *r)
 
 const char *kc_cookie_get(request_rec *r, const kc_cookie *cookie, apr_size_t *len)
 {
-    const char *header = header_of(r);
+    const char *header = kc_cookies_header(r);
 
     return header ? kc_cookie_read(r->pool, header, cookie->name, len) : NULL;
 }
@@ -51,7 +50,7 @@ static void send_part(request_rec *r, const kc_cookie *cookie, unsigned part, co
 
 static int browser_holds(request_rec *r, const kc_cookie *cookie, unsigned part)
 {
-    const char *header = header_of(r);
+    const char *header = kc_cookies_header(r);
     apr_size_t len;
 
     return header && kc_cookie_find(header, part_name(r, cookie, part), &len);

@@ -14,16 +14,16 @@ typedef struct export_name {
     const char *header;
 } export_name;
 
-static const export_name USER_ID = {"KC_USER_ID", "KC-User-Id"};
-static const export_name USER_NAME = {"KC_USER_NAME", "KC-User-Name"};
-static const export_name NAME = {"KC_NAME", "KC-Name"};
-static const export_name EMAIL = {"KC_EMAIL", "KC-Email"};
-static const export_name ROLES = {"KC_ROLES", "KC-Roles"};
-static const export_name REALM_ROLES = {"KC_REALM_ROLES", "KC-Realm-Roles"};
-static const export_name SID = {"KC_SID", "KC-Sid"};
-static const export_name ACR = {"KC_ACR", "KC-Acr"};
-static const export_name AUTH_TIME = {"KC_AUTH_TIME", "KC-Auth-Time"};
-static const export_name EXPIRES = {"KC_EXPIRES", "KC-Expires"};
+static const export_name NAMES[KC_TOLD] = {{"KC_USER_ID", "KC-User-Id"},
+                                           {"KC_USER_NAME", "KC-User-Name"},
+                                           {"KC_NAME", "KC-Name"},
+                                           {"KC_EMAIL", "KC-Email"},
+                                           {"KC_ROLES", "KC-Roles"},
+                                           {"KC_REALM_ROLES", "KC-Realm-Roles"},
+                                           {"KC_SID", "KC-Sid"},
+                                           {"KC_ACR", "KC-Acr"},
+                                           {"KC_AUTH_TIME", "KC-Auth-Time"},
+                                           {"KC_EXPIRES", "KC-Expires"}};
 
 static ap_filter_rec_t *caching_filter;
 
@@ -139,12 +139,35 @@ static const char *one_line(apr_pool_t *pool, const char *value)
     return clean;
 }
 
+static const char *time_text(apr_pool_t *pool, apr_int64_t seconds)
+{
+    return seconds ? apr_off_t_toa(pool, (apr_off_t)seconds) : "";
+}
+
+const kc_told *kc_identity_told(request_rec *r, const kc_session *session)
+{
+    kc_told *told;
+    int i;
+
+    r = kc_request_initial(r);
+    if (kc_request_of(r)->told) {
+        return kc_request_of(r)->told;
+    }
+    told = apr_palloc(r->pool, sizeof(*told));
+    *told = (kc_told){{session->sub, session->username, session->name, session->email,
+                       joined(r->pool, &session->roles), joined(r->pool, &session->realm_roles),
+                       *session->sid == '~' ? "" : session->sid, /* a name of our own */
+                       session->acr, time_text(r->pool, session->auth_time),
+                       time_text(r->pool, session->expires)}};
+    for (i = 0; i < KC_TOLD; i++) {
+        told->texts[i] = *told->texts[i] ? one_line(r->pool, told->texts[i]) : NULL;
+    }
+    kc_request_of(r)->told = told;
+    return told;
+}
+
 static void tell(request_rec *r, int how, const export_name *name, const char *value)
 {
-    if (!*value) {
-        return;
-    }
-    value = one_line(r->pool, value);
     if (how & KC_EXPORT_ENV) {
         if (r->main || r->prev) { /* they begin with their parent's environment */
             apr_table_setn(r->subprocess_env, name->variable, value);
@@ -157,24 +180,11 @@ static void tell(request_rec *r, int how, const export_name *name, const char *v
     }
 }
 
-static void tell_time(request_rec *r, int how, const export_name *name, apr_int64_t seconds)
-{
-    if (seconds) {
-        tell(r, how, name, apr_off_t_toa(r->pool, (apr_off_t)seconds));
-    }
-}
-
-static void tell_names(request_rec *r, int how, const export_name *name, const kc_names *names)
-{
-    if (names->count) {
-        tell(r, how, name, joined(r->pool, names));
-    }
-}
-
 void kc_identity_export(request_rec *r, const kc_session *session)
 {
     kc_request *request = kc_request_of(r);
-    int how = kc_dir_conf_of(r)->export;
+    int i, how = kc_dir_conf_of(r)->export;
+    const kc_told *told;
 
     if (how == KC_UNSET) {
         how = KC_EXPORT_ENV;
@@ -183,18 +193,12 @@ void kc_identity_export(request_rec *r, const kc_session *session)
         return;
     }
     request->exported = 1;
-    tell(r, how, &USER_ID, session->sub);
-    tell(r, how, &USER_NAME, session->username);
-    tell(r, how, &NAME, session->name);
-    tell(r, how, &EMAIL, session->email);
-    tell_names(r, how, &ROLES, &session->roles);
-    tell_names(r, how, &REALM_ROLES, &session->realm_roles);
-    if (*session->sid != '~') { /* a name of our own */
-        tell(r, how, &SID, session->sid);
+    told = kc_identity_told(r, session);
+    for (i = 0; i < KC_TOLD; i++) {
+        if (told->texts[i]) {
+            tell(r, how, &NAMES[i], told->texts[i]);
+        }
     }
-    tell(r, how, &ACR, session->acr);
-    tell_time(r, how, &AUTH_TIME, session->auth_time);
-    tell_time(r, how, &EXPIRES, session->expires);
 }
 
 /* --- caches ----------------------------------------------------------------------------------- */
@@ -259,9 +263,6 @@ static void see_person(request_rec *r)
         kc_session_touch(r);
     }
     ap_add_output_filter_handle(caching_filter, NULL, r, r->connection);
-    if (!r->main) { /* else a page of several parts, or one that mod_dir found and moves over */
-        mark_private(r);
-    }
 }
 
 int kc_fixups(request_rec *r)

@@ -11,6 +11,7 @@
  *   cookies.c     cookies in and out           store.c     httpd's small object caches
  *   errand.c      calls with a deadline        copies.c    what the store said just now
  *   carry.c       how a session travels        sessions.c  cookie to session and back
+ *   memo.c        what a connection showed
  *   authn.c       session to r->user, or a     authz.c     the kc-* providers behind Require
  *                 challenge                    denial.c    the log of a denial
  *   identity.c    what the application sees    renew.c     fresh roles
@@ -329,12 +330,22 @@ typedef struct kc_requirement {
     apr_array_header_t *roles; /**< of kc_role */
 } kc_requirement;
 
+enum { KC_TOLD = 10 };
+
+/** What the application sees of a session, in the order of the table in identity.c. Without control
+ * characters; NULL where there is nothing to say. */
+typedef struct kc_told {
+    const char *texts[KC_TOLD];
+} kc_told;
+
 /** What we know of one request_rec. */
 typedef struct kc_request {
     const kc_endpoint *endpoint; /**< when the URL is one of ours */
     kc_page *page;
     kc_session *session;           /**< of the initial request only */
+    const kc_told *told;           /**< of that session; NULL: not made ready yet */
     const char *session_id;        /**< its name in the store, where it lies there */
+    const void *ours_by;           /**< the per_dir_config that has AuthType Keycloak */
     const char *cookies;           /**< the Cookie header as it came, before ours were hidden */
     unsigned looked : 1;           /**< session and cookies are known */
     unsigned away : 1;             /**< the store did not say whether there is a session */
@@ -405,6 +416,9 @@ void kc_cookie_clear(request_rec *r, const kc_cookie *cookie);
 /** Takes all cookies of this site out of what a backend will see. */
 void kc_cookies_hide(request_rec *r, const kc_site *site);
 
+/** The Cookie header as the browser sent it, also after ours were hidden; NULL: there is none. */
+const char *kc_cookies_header(request_rec *r);
+
 /** Puts the Cookie header back as it came. */
 void kc_cookies_show(request_rec *r);
 
@@ -458,44 +472,6 @@ kc_flight_state kc_renewal_begin(request_rec *r, const kc_site *site, const char
 void kc_renewal_land(request_rec *r, const kc_site *site, const char *name, const char *result);
 /** @param seconds  before which nobody tries again */
 void kc_renewal_abandon(request_rec *r, const kc_site *site, const char *name, int seconds);
-
-/** A record and its tokens as they travel. All texts are sealed. */
-typedef struct kc_carriage {
-    const char *record;
-    const char *id_token;      /**< or "" */
-    const char *refresh_token; /**< or "" */
-} kc_carriage;
-
-/** The session's cookie: the sealed record, or its name in the store. NULL: none of ours. */
-const char *kc_carry_cookie(request_rec *r, const kc_site *site, apr_size_t *len);
-
-/** Notes the cookie as the session's name, where sessions lie in the store. */
-void kc_carry_name(request_rec *r, const kc_site *site, const char *cookie, apr_size_t len);
-
-/**
- * From the cookie to the sealed record, which replaces it in *text: asks the store where the record
- * lies there.
- * @return APR_SUCCESS; APR_NOTFOUND; else the store is away
- */
-KC_WARN_UNUSED apr_status_t kc_carry_in(request_rec *r, const kc_site *site, const char **text,
-                                        apr_size_t *len);
-
-/** The record in the store is another one than a copy in this child: it is read from there next. */
-void kc_carry_drop_copy(request_rec *r);
-
-/** Sends a record out under its present name (store) or in its cookies. APR_ENOSPC: too big. */
-KC_WARN_UNUSED apr_status_t kc_carry_record(request_rec *r, const kc_site *site, const char *text,
-                                            apr_int64_t expires);
-
-/** Sends tokens out. One that does not fit is left out, and the log says what that means. */
-void kc_carry_tokens(request_rec *r, const kc_site *site, const kc_carriage *carriage,
-                     apr_int64_t expires);
-
-/** A new name, for a new session; the one that came with the request is forgotten in the store. */
-KC_WARN_UNUSED apr_status_t kc_carry_new(request_rec *r, const kc_site *site);
-
-/** Removes cookies and entries. */
-void kc_carry_end(request_rec *r, const kc_site *site);
 
 /** The session's ID token, or NULL. With cookies only the logout endpoint is sent it. */
 const char *kc_carried_id_token(request_rec *r, const kc_site *site);
@@ -561,6 +537,9 @@ int kc_login_start_silent(request_rec *r, const char *target);
 kc_cookie kc_login_cookie(request_rec *r, const kc_site *site, unsigned slot);
 
 /* --- what the application sees (identity.c) --------------------------------------------------- */
+
+/** What is told of the session of this request: made once, in the initial request's memory. */
+const kc_told *kc_identity_told(request_rec *r, const kc_session *session);
 
 /** Fills environment and headers of this request from the session. */
 void kc_identity_export(request_rec *r, const kc_session *session);

@@ -28,12 +28,22 @@ request_rec *kc_request_initial(request_rec *r)
     return r;
 }
 
+/* Each of our hooks asks. Of a page that is ours the answer is noted, with the configuration that
+ * it is of: an internal redirect brings another one. */
 int kc_request_is_ours(request_rec *r)
 {
-    const char *type = ap_auth_type(r);
+    kc_request *request = ap_get_module_config(r->request_config, &kcauth_module);
+    const char *type;
 
-    /* Nearly always spelled as we do, which is told faster. */
-    return type && (!strcmp(type, KC_AUTH_TYPE) || !ap_cstr_casecmp(type, KC_AUTH_TYPE));
+    if (request && request->ours_by == r->per_dir_config) {
+        return 1;
+    }
+    type = ap_auth_type(r);
+    if (!type || ap_cstr_casecmp(type, KC_AUTH_TYPE)) {
+        return 0;
+    }
+    kc_request_of(r)->ours_by = r->per_dir_config;
+    return 1;
 }
 
 /* --- the site's name -------------------------------------------------------------------------- */

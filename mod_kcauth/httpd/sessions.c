@@ -5,7 +5,8 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/carry.h"
+#include "httpd/memo.h"
 
 enum {
     WRITE_INTERVAL = 60, /* seconds between two writings of "last seen" */
@@ -15,93 +16,6 @@ enum {
 static apr_int64_t now_of(const request_rec *r)
 {
     return apr_time_sec(r->request_time);
-}
-
-/* --- the memo --------------------------------------------------------------------------------- */
-
-/*
- * What this connection showed last: the cookie's text and the record it led to. A browser sends the
- * same bytes with each request of a connection, and what was verified once need not be verified
- * again. Times and revocations are looked at each time all the same.
- */
-typedef struct memo {
-    const kc_site *site; /* the one that opened it */
-    char *text;
-    unsigned char *record;
-    apr_size_t text_len, record_len, text_room, record_room;
-    apr_int64_t asked; /* when the store was; the memo stands for it within the same second */
-    int old_key;
-} memo;
-
-/* NULL where streams share a connection: they are at work at the same time. */
-static memo *memo_of(conn_rec *c)
-{
-    memo *last;
-
-    if (c->master) {
-        return NULL;
-    }
-    last = ap_get_module_config(c->conn_config, &kcauth_module);
-    if (!last) {
-        last = apr_pcalloc(c->pool, sizeof(*last));
-        ap_set_module_config(c->conn_config, &kcauth_module, last);
-    }
-    return last;
-}
-
-/* Room is doubled, so that what is left behind in the pool stays bounded. */
-static void *room_for(conn_rec *c, void *present, apr_size_t *room, apr_size_t len)
-{
-    if (len <= *room) {
-        return present;
-    }
-    *room = 2 * len;
-    return apr_palloc(c->pool, *room);
-}
-
-static void remember(request_rec *r, const kc_site *site, const char *text, apr_size_t text_len,
-                     const unsigned char *record, apr_size_t record_len)
-{
-    conn_rec *c = r->connection;
-    memo *last = memo_of(c);
-
-    if (!last) {
-        return;
-    }
-    last->text = room_for(c, last->text, &last->text_room, text_len);
-    last->record = room_for(c, last->record, &last->record_room, record_len);
-    memcpy(last->text, text, text_len);
-    memcpy(last->record, record, record_len);
-    last->text_len = text_len;
-    last->record_len = record_len;
-    last->asked = now_of(r);
-    last->old_key = kc_request_of(r)->old_key;
-    last->site = site;
-}
-
-/* A copy in the request's memory: what points to it must outlive the connection's next request. */
-static const unsigned char *recall(request_rec *r, const kc_site *site, const char *text,
-                                   apr_size_t text_len, apr_size_t *len)
-{
-    memo *last = memo_of(r->connection);
-
-    if (!last || last->site != site || last->text_len != text_len ||
-        memcmp(text, last->text, text_len) ||
-        (site->conf->session == KC_SESSION_SERVER && now_of(r) != last->asked)) {
-        return NULL;
-    }
-    kc_request_of(r)->old_key = last->old_key;
-    *len = last->record_len;
-    return apr_pmemdup(r->pool, last->record, last->record_len);
-}
-
-static void forget(request_rec *r)
-{
-    memo *last = memo_of(r->connection);
-
-    if (last) {
-        last->site = NULL;
-    }
 }
 
 /* --- in --------------------------------------------------------------------------------------- */
@@ -125,30 +39,20 @@ static const unsigned char *unseal(request_rec *r, const kc_site *site, const ch
 
 static const unsigned char *find_record(request_rec *r, const kc_site *site, apr_size_t *len)
 {
-    apr_size_t cookie_len, text_len;
-    const char *cookie = kc_carry_cookie(r, site, &cookie_len), *text = cookie;
-    const unsigned char *record;
+    apr_size_t text_len;
+    const char *text = kc_carry_cookie(r, site, &text_len);
     apr_status_t rv;
 
-    if (!cookie) {
+    if (!text) {
         return NULL;
     }
-    kc_carry_name(r, site, cookie, cookie_len);
-    record = recall(r, site, cookie, cookie_len, len);
-    if (record) {
-        return record;
-    }
-    text_len = cookie_len;
+    kc_carry_name(r, site, text, text_len);
     rv = kc_carry_in(r, site, &text, &text_len);
     if (rv != APR_SUCCESS) {
         kc_request_of(r)->away = !APR_STATUS_IS_NOTFOUND(rv);
         return NULL;
     }
-    record = unseal(r, site, text, text_len, len);
-    if (record) {
-        remember(r, site, cookie, cookie_len, record, *len);
-    }
-    return record;
+    return unseal(r, site, text, text_len, len);
 }
 
 /* Times from the future are no reason to refuse: clocks are set back, and the record is sealed. */
@@ -163,12 +67,14 @@ static int is_over(const kc_session *session, const kc_site *site, apr_int64_t n
  * When the clock was set back since the session began, it is not known which came first, the session
  * or what was ended: anything that was ended under one of its names ends it, also for the time when
  * the clock is right again.
+ * @param good_at  see kc_is_revoked_since()
  */
-static int is_revoked(request_rec *r, const kc_site *site, const kc_session *session)
+static int is_revoked(const request_rec *r, const kc_site *site, const kc_session *session,
+                      apr_uint64_t *good_at)
 {
     kc_session judged;
 
-    if (kc_is_revoked(site->revocations, &site->realm_key, session)) {
+    if (kc_is_revoked_since(site->revocations, &site->realm_key, session, good_at)) {
         return 1;
     }
     if (session->created <= r->request_time + apr_time_from_sec(CLOCKS_DIFFER)) {
@@ -183,8 +89,14 @@ static int is_revoked(request_rec *r, const kc_site *site, const kc_session *ses
     return 1;
 }
 
+static int is_good(const request_rec *r, const kc_site *site, const kc_session *session,
+                   apr_uint64_t *good_at)
+{
+    return !is_over(session, site, now_of(r)) && !is_revoked(r, site, session, good_at);
+}
+
 static kc_session *read_session(request_rec *r, const kc_site *site, const unsigned char *record,
-                                apr_size_t len)
+                                apr_size_t len, apr_uint64_t *good_at)
 {
     kc_session *session = apr_palloc(r->pool, sizeof(*session));
 
@@ -192,8 +104,23 @@ static kc_session *read_session(request_rec *r, const kc_site *site, const unsig
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "KC0702: a session record of another version");
         return NULL;
     }
-    if (is_over(session, site, now_of(r)) || is_revoked(r, site, session)) {
-        return NULL;
+    return is_good(r, site, session, good_at) ? session : NULL;
+}
+
+static kc_session *find_session(request_rec *r, const kc_site *site)
+{
+    apr_uint64_t fresh = 0, *good_at = &fresh;
+    kc_session *session = kc_memo_recall(r, site, &good_at);
+    const unsigned char *record;
+    apr_size_t len;
+
+    if (session) {
+        return is_good(r, site, session, good_at) ? session : NULL;
+    }
+    record = find_record(r, site, &len);
+    session = record ? read_session(r, site, record, len, good_at) : NULL;
+    if (session) {
+        kc_memo_keep(r, site, record, len, session, fresh);
     }
     return session;
 }
@@ -201,16 +128,13 @@ static kc_session *read_session(request_rec *r, const kc_site *site, const unsig
 kc_session *kc_session_of(request_rec *r)
 {
     const kc_site *site = kc_site_of(r->server);
-    const unsigned char *record;
     kc_request *request;
-    apr_size_t len;
 
     r = kc_request_initial(r);
     request = kc_request_of(r);
     if (!request->looked) {
         request->looked = 1;
-        record = site ? find_record(r, site, &len) : NULL;
-        request->session = record ? read_session(r, site, record, len) : NULL;
+        request->session = site ? find_session(r, site) : NULL;
     }
     return request->session;
 }
@@ -236,7 +160,7 @@ static apr_status_t write_session(request_rec *r, const kc_site *site, const kc_
 {
     const char *text = seal_record(r, site, session);
 
-    forget(r);
+    kc_memo_forget(r);
     return text ? kc_carry_record(r, site, text, session->expires) : APR_EGENERAL;
 }
 
@@ -393,7 +317,7 @@ static apr_status_t send_out(request_rec *r, const kc_site *site, const kc_sessi
     if (!carriage->record) {
         return kc_fail(err, KC_FAULT_CONFIG, "KC0706", "OpenSSL could not seal a session");
     }
-    forget(r);
+    kc_memo_forget(r);
     rv = kc_carry_record(r, site, carriage->record, session->expires);
     if (rv == APR_ENOSPC) {
         return kc_fail(err, KC_FAULT_CONFIG, "KC0705",
@@ -475,6 +399,7 @@ apr_status_t kc_session_renew(request_rec *r, const kc_identity *identity, const
     apr_status_t rv;
 
     describe(r, site, identity, session);
+    kc_request_of(kc_request_initial(r))->told = NULL;
     obey_not_before(r, site, identity, tokens);
     rv = send_out(r, site, session, tokens, &carriage, err);
     if (rv == APR_SUCCESS) {
@@ -493,10 +418,12 @@ apr_status_t kc_session_adopt(request_rec *r, const char *packed)
     const unsigned char *record;
     kc_carriage carriage;
     kc_session *session;
+    apr_uint64_t fresh = 0;
     apr_size_t len;
     char *rest = apr_pstrdup(r->pool, packed);
 
-    forget(r);
+    kc_memo_forget(r);
+    request->told = NULL;
     if (site->conf->session == KC_SESSION_SERVER) {
         kc_carry_drop_copy(r);
         request->looked = 0;
@@ -506,7 +433,7 @@ apr_status_t kc_session_adopt(request_rec *r, const char *packed)
     carriage.id_token = ap_getword(r->pool, (const char **)&rest, ' ');
     carriage.refresh_token = rest;
     record = unseal(r, site, carriage.record, strlen(carriage.record), &len);
-    session = record ? read_session(r, site, record, len) : NULL;
+    session = record ? read_session(r, site, record, len, &fresh) : NULL;
     if (!session || kc_carry_record(r, site, carriage.record, session->expires) != APR_SUCCESS) {
         return APR_EINVAL;
     }
@@ -528,7 +455,7 @@ void kc_session_end(request_rec *r)
 
         kc_site_revoke(r->server, site, KC_REVOKED_SID, session->sid, ended, r->pool);
     }
-    forget(r);
+    kc_memo_forget(r);
     kc_carry_end(r, site);
     kc_request_of(kc_request_initial(r))->session = NULL;
 }

@@ -45,15 +45,20 @@ static int same(const char *a, apr_size_t a_len, const char *b, apr_size_t b_len
     return a_len == b_len && memcmp(a, b, a_len) == 0;
 }
 
+/* Asked with each request, of hundreds of names: so without kc_names_next(), which looks again at
+ * what kc_names_read() has looked at. */
 int kc_names_have(const kc_names *names, const char *name, apr_size_t len)
 {
-    apr_size_t at = 0, held_len;
-    const char *held;
+    const unsigned char *held = names->bytes;
+    unsigned left;
 
-    while ((held = kc_names_next(names, &at, &held_len))) {
-        if (same(held, held_len, name, len)) {
+    for (left = names->count; left; left--) {
+        apr_size_t held_len = kc_get16(held);
+
+        if (held_len == len && !memcmp(held + 2, name, len)) {
             return 1;
         }
+        held += KC_NAME_OVERHEAD + held_len;
     }
     return 0;
 }

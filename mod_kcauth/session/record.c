@@ -155,3 +155,25 @@ apr_status_t kc_session_read(kc_session *out, const unsigned char *buf, apr_size
     }
     return APR_SUCCESS;
 }
+
+/* What lies in the record has moved along; what does not ("", no list) stays. */
+static const void *moved(const void *at, const unsigned char *from, apr_size_t len,
+                         const unsigned char *to)
+{
+    apr_size_t offset = (apr_size_t)((apr_uintptr_t)at - (apr_uintptr_t)from);
+
+    return offset <= len ? to + offset : at;
+}
+
+void kc_session_move(kc_session *session, const unsigned char *from, apr_size_t len,
+                     const unsigned char *to)
+{
+    int i;
+
+    for (i = 0; i < COUNT(string_at); i++) {
+        *string_of(session, i) = moved(*string_of(session, i), from, len, to);
+    }
+    for (i = 0; i < COUNT(list_at); i++) {
+        list_of(session, i)->bytes = moved(list_of(session, i)->bytes, from, len, to);
+    }
+}

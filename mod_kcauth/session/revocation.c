@@ -23,7 +23,7 @@ enum {
     TRIES = 1000
 };
 
-#define MAGIC         APR_UINT64_C(0x4b435265766f6b01) /* "KCRevok", layout 1 */
+#define MAGIC         APR_UINT64_C(0x4b435265766f6b02) /* "KCRevok", layout 2 */
 #define TAG_MASK      ((APR_UINT64_C(1) << TAG_BITS) - 1)
 #define LAST_MOMENT   ((APR_INT64_C(1) << (64 - TAG_BITS)) - 1)
 #define FIRST_MOMENT  APR_INT64_C(1577836800000) /* 2020-01-01, in milliseconds since 1970 */
@@ -42,7 +42,8 @@ typedef struct bucket {
 typedef struct table {
     word magic; /* 0: fresh memory */
     word floor; /* sessions begun up to this time are revoked; 0: none for that reason */
-    word unused[WORDS - 2];
+    word epoch; /* counts the changes; nothing but that it differs has a meaning */
+    word unused[WORDS - 3];
     bucket buckets[BUCKETS];
 } table;
 
@@ -91,6 +92,16 @@ static int makes_sense(table *shared, apr_time_t now)
            atomic_load(&shared->floor) <= latest;
 }
 
+/**
+ * After a change, which comes before it in every processor's view: who reads the new number (or a
+ * later one) and looks then, sees the change. Who looked before has read an older number, and finds
+ * it gone. If we are killed in between, nobody was told yet that the change is made.
+ */
+static void move_epoch(table *shared)
+{
+    atomic_fetch_add_explicit(&shared->epoch, 1, memory_order_acq_rel);
+}
+
 /** In an order that fails closed when we are killed in the middle. */
 static void clear(table *shared, apr_time_t now)
 {
@@ -100,6 +111,7 @@ static void clear(table *shared, apr_time_t now)
     for (i = 0; i < BUCKETS * WORDS; i++) {
         atomic_store(&shared->buckets[i / WORDS].words[i % WORDS], 0);
     }
+    move_epoch(shared);
 }
 
 apr_size_t kc_revocations_size(void)
@@ -221,17 +233,11 @@ static int enter(kc_revocations *revocations, bucket *into, apr_uint64_t entry,
     return seen >= entry || atomic_compare_exchange_strong(chosen, &seen, entry);
 }
 
-void kc_revoke(kc_revocations *revocations, const kc_revocation *revocation)
+static void enter_or_rise(kc_revocations *revocations, const kc_revocation *revocation,
+                          apr_uint64_t time, apr_uint64_t forgotten)
 {
-    apr_time_t now = apr_time_now();
-    apr_time_t latest = now + CLOCKS_DIFFER;
-    apr_uint64_t time = moment(revocation->time < latest ? revocation->time : latest);
-    apr_uint64_t forgotten = moment(now - revocations->horizon);
     int i;
 
-    if (time < forgotten) {
-        return;
-    }
     for (i = 0; i < TRIES; i++) {
         if (enter(revocations, bucket_of(revocations, revocation->hash),
                   time << TAG_BITS | tag_of(revocation->hash), forgotten)) {
@@ -239,6 +245,20 @@ void kc_revoke(kc_revocations *revocations, const kc_revocation *revocation)
         }
     }
     raise_floor(revocations, time);
+}
+
+void kc_revoke(kc_revocations *revocations, const kc_revocation *revocation)
+{
+    apr_time_t now = apr_time_now();
+    apr_time_t latest = now + CLOCKS_DIFFER;
+    apr_uint64_t time = moment(revocation->time < latest ? revocation->time : latest);
+    apr_uint64_t forgotten = moment(now - revocations->horizon);
+
+    if (time >= forgotten) {
+        enter_or_rise(revocations, revocation, time, forgotten);
+        /* Also when it was there already: who entered it may not have come this far. */
+        move_epoch(revocations->shared);
+    }
 }
 
 int kc_revoke_if_room(kc_revocations *revocations, const kc_revocation *revocation)
@@ -306,6 +326,22 @@ int kc_is_revoked(const kc_revocations *revocations, const kc_realm_key *key,
     /* The floor comes last: for an entry that was gone above, it had been raised before. */
     ended = later(ended, atomic_load_explicit(&revocations->shared->floor, memory_order_acquire));
     return moment(session->created) <= ended;
+}
+
+int kc_is_revoked_since(const kc_revocations *revocations, const kc_realm_key *key,
+                        const kc_session *session, apr_uint64_t *good_at)
+{
+    /* Before the look, and never 0: see move_epoch(). */
+    apr_uint64_t now = 1 + atomic_load_explicit(&revocations->shared->epoch, memory_order_acquire);
+
+    if (now == *good_at) {
+        return 0;
+    }
+    if (kc_is_revoked(revocations, key, session)) {
+        return 1;
+    }
+    *good_at = now;
+    return 0;
 }
 
 /* --- telling ---------------------------------------------------------------------------------- */

@@ -99,6 +99,10 @@ void kc_session_write(const kc_session *session, unsigned char *buf);
 KC_WARN_UNUSED apr_status_t kc_session_read(kc_session *out, const unsigned char *buf,
                                             apr_size_t len);
 
+/** Of a session that was read from len bytes, makes one read from a copy of the same bytes at `to`. */
+void kc_session_move(kc_session *session, const unsigned char *from, apr_size_t len,
+                     const unsigned char *to);
+
 /* --- sealing ---------------------------------------------------------------------------------- */
 
 /** A secret of at least 32 bytes; the first of several seals, all open. */
@@ -287,6 +291,14 @@ int kc_revoke_if_room(kc_revocations *table, const kc_revocation *revocation);
  * nobody's. A session from the future is judged like others.
  */
 int kc_is_revoked(const kc_revocations *table, const kc_realm_key *key, const kc_session *session);
+
+/**
+ * The same for a session that is asked about again and again: one load, in a cache line that only
+ * revocations write to, while nothing at all was revoked since it was found good.
+ * @param good_at  belongs to this one session: 0 at first, then what the last call left there
+ */
+int kc_is_revoked_since(const kc_revocations *table, const kc_realm_key *key,
+                        const kc_session *session, apr_uint64_t *good_at);
 
 /** Calls `tell` for each entry of `since` or later, as other servers may enter it. */
 void kc_revocations_each(const kc_revocations *table, apr_time_t since,

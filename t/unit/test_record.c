@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "session/session.h"
 #include "unit.h"
 
@@ -86,6 +88,56 @@ static void comes_back_as_it_was(void **state)
     assert_names_equal(&read.realm_roles, &session.realm_roles);
     assert_names_equal(&read.other_roles, &session.other_roles);
     assert_names_equal(&read.groups, &session.groups);
+}
+
+static void expect_between(const void *text, const unsigned char *begin, apr_size_t len)
+{
+    assert_true((const unsigned char *)text >= begin && (const unsigned char *)text < begin + len);
+}
+
+/** Nothing points to where it came from, which may be gone. */
+static void moves_to_a_copy(void **state)
+{
+    kc_session session = alice(*state), read;
+    apr_size_t len;
+    unsigned char *record = written(*state, &session, &len);
+    unsigned char *copy = apr_palloc(*state, len);
+
+    assert_int_equal(kc_session_read(&read, record, len), APR_SUCCESS);
+    memcpy(copy, record, len);
+    kc_session_move(&read, record, len, copy);
+    memset(record, 'x', len);
+    expect_between(read.sub, copy, len);
+    assert_string_equal(read.sub, session.sub);
+    assert_string_equal(read.roles_from, session.roles_from);
+    assert_names_equal(&read.roles, &session.roles);
+    assert_names_equal(&read.realm_roles, &session.realm_roles);
+    assert_names_equal(&read.other_roles, &session.other_roles);
+    assert_names_equal(&read.groups, &session.groups);
+    expect_between(read.groups.bytes, copy, len);
+    assert_int_equal(read.expires, session.expires);
+}
+
+/** Lists of no names too, and what never lay in the record. */
+static void moves_without_roles(void **state)
+{
+    kc_session session = alice(*state), read;
+    apr_size_t len;
+    unsigned char *record, *copy;
+
+    memset(&session.roles, 0, sizeof(session.roles));
+    memset(&session.groups, 0, sizeof(session.groups));
+    record = written(*state, &session, &len);
+    assert_int_equal(kc_session_read(&read, record, len), APR_SUCCESS);
+    read.acr = "";
+    read.groups.bytes = NULL;
+    copy = apr_pmemdup(*state, record, len);
+    kc_session_move(&read, record, len, copy);
+    assert_string_equal(read.acr, "");
+    assert_null(read.groups.bytes);
+    assert_int_equal(read.roles.count, 0);
+    assert_false(kc_names_have(&read.groups, "", 0));
+    assert_true(kc_names_have(&read.realm_roles, "hr", 2));
 }
 
 static void empty_comes_back_too(void **state)
@@ -280,6 +332,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         UNIT_TEST(comes_back_as_it_was),
+        UNIT_TEST(moves_to_a_copy),
+        UNIT_TEST(moves_without_roles),
         UNIT_TEST(empty_comes_back_too),
         UNIT_TEST(points_into_the_buffer),
         UNIT_TEST(a_string_too_long_is_not_written),

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -187,6 +188,89 @@ static void clocks_that_are_wrong(void **state)
     revoke_name(table, KC_REVOKED_SID, "past", 0);
     assert_true(revoked(table, "past", "alice", 0));
     assert_false(revoked(table, "past", "alice", now));
+}
+
+/* --- asked again and again -------------------------------------------------------------------- */
+
+static int revoked_since(const kc_revocations *table, const char *sid, const char *sub,
+                         apr_time_t created, apr_uint64_t *good_at)
+{
+    kc_realm_key key = our_key();
+    kc_session session = {0};
+
+    session.sid = sid;
+    session.sub = sub;
+    session.created = created;
+    return kc_is_revoked_since(table, &key, &session, good_at);
+}
+
+static void what_was_good_is_looked_at_again_after_a_change(void **state)
+{
+    static const struct {
+        kc_revoked_kind kind;
+        const char *name;
+    } ways[] = {{KC_REVOKED_SID, "s1"}, {KC_REVOKED_SUB, "alice"}, {KC_REVOKED_ALL, ""}};
+    apr_time_t now = apr_time_now();
+    unsigned i;
+
+    for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        kc_revocations *table = new_table(*state);
+        apr_uint64_t good_at = 0;
+
+        assert_false(revoked_since(table, "s1", "alice", now - SECOND, &good_at));
+        assert_false(revoked_since(table, "s1", "alice", now - SECOND, &good_at));
+        revoke_name(table, KC_REVOKED_SID, "another", now);
+        assert_false(revoked_since(table, "s1", "alice", now - SECOND, &good_at));
+        revoke_name(table, ways[i].kind, ways[i].name, now - 2 * SECOND);
+        assert_false(revoked_since(table, "s1", "alice", now - SECOND, &good_at));
+        revoke_name(table, ways[i].kind, ways[i].name, now);
+        assert_true(revoked_since(table, "s1", "alice", now - SECOND, &good_at));
+        assert_true(revoked_since(table, "s1", "alice", now - SECOND, &good_at));
+    }
+}
+
+/** The number is one session's own: it says nothing of another one. */
+static void nothing_is_good_that_was_not_looked_at(void **state)
+{
+    apr_time_t now = apr_time_now();
+    kc_revocations *table = new_table(*state);
+    apr_uint64_t good_at = 0;
+
+    assert_false(revoked_since(table, "s1", "alice", now - SECOND, &good_at));
+    assert_true(good_at != 0);
+    good_at = 0;
+    revoke_name(table, KC_REVOKED_SID, "s2", now);
+    assert_true(revoked_since(table, "s2", "alice", now - SECOND, &good_at));
+    assert_true(good_at == 0);
+}
+
+/** Who enters what is there already may be the only one to be told that it is done. */
+static void an_entry_made_twice_is_a_change_twice(void **state)
+{
+    apr_time_t now = apr_time_now();
+    kc_revocations *table = new_table(*state);
+    apr_uint64_t first = 0, second = 0, third = 0;
+
+    revoke_name(table, KC_REVOKED_SID, "s1", now);
+    assert_false(revoked_since(table, "s2", "bob", now, &first));
+    revoke_name(table, KC_REVOKED_SID, "s1", now);
+    assert_false(revoked_since(table, "s2", "bob", now, &second));
+    assert_false(revoked_since(table, "s2", "bob", now, &third));
+    assert_true(first != second && second == third);
+}
+
+/** A table that is cleared ends all, also for an earlier generation's children. */
+static void a_cleared_table_is_a_change(void **state)
+{
+    apr_time_t now = apr_time_now();
+    unsigned char *memory = new_memory(*state);
+    kc_revocations *table = kc_revocations_attach(memory, now, HORIZON, *state);
+    apr_uint64_t good_at = 0;
+
+    assert_false(revoked_since(table, "s1", "alice", now - SECOND, &good_at));
+    memory[0] ^= 1; /* another layout */
+    (void)kc_revocations_attach(memory, now, HORIZON, *state);
+    assert_true(revoked_since(table, "s1", "alice", now - SECOND, &good_at));
 }
 
 /* --- how much it holds ------------------------------------------------------------------------ */
@@ -633,6 +717,56 @@ static void of_two_entries_the_later_counts(void **state)
     assert_true(revoked(table, "s1", "alice", now - 5 * SECOND));
 }
 
+enum { ENDINGS = 3000 };
+
+/** One thread ends sessions, and says so; another one asks for each, all the time. */
+typedef struct watch {
+    kc_revocations *table;
+    apr_time_t start;
+    atomic_int asked; /* the number of the session that is watched */
+    atomic_int told;  /* of the one that was ended last */
+} watch;
+
+static void *end_what_is_watched(void *data)
+{
+    watch *w = data;
+    char name[NAME_BYTES];
+    int i;
+
+    for (i = 1; i <= ENDINGS; i++) {
+        while (atomic_load(&w->asked) < i) {
+            sched_yield();
+        }
+        revoke_name(w->table, KC_REVOKED_SID, name_of(name, i), w->start);
+        atomic_store(&w->told, i);
+    }
+    return NULL;
+}
+
+/** Whoever was told that a session is ended finds it ended, however good it was a moment before. */
+static void what_was_told_is_seen(void **state)
+{
+    watch w = {new_table(*state), apr_time_now(), 0, 0};
+    char name[NAME_BYTES];
+    pthread_t writer;
+    int i, over;
+
+    assert_int_equal(pthread_create(&writer, NULL, end_what_is_watched, &w), 0);
+    for (i = 1; i <= ENDINGS; i++) {
+        apr_uint64_t good_at = 0;
+
+        assert_false(revoked_since(w.table, name_of(name, i), "alice", w.start, &good_at));
+        atomic_store(&w.asked, i);
+        do {
+            int told = atomic_load(&w.told) >= i;
+
+            over = revoked_since(w.table, name, "alice", w.start, &good_at);
+            assert_true(over || !told);
+        } while (!over);
+    }
+    assert_int_equal(pthread_join(writer, NULL), 0);
+}
+
 static void what_a_child_revoked_is_revoked(void **state)
 {
     apr_time_t now = apr_time_now();
@@ -660,6 +794,10 @@ int main(void)
         UNIT_TEST(a_millisecond_decides),
         UNIT_TEST(the_latest_time_stays),
         UNIT_TEST(clocks_that_are_wrong),
+        UNIT_TEST(what_was_good_is_looked_at_again_after_a_change),
+        UNIT_TEST(nothing_is_good_that_was_not_looked_at),
+        UNIT_TEST(an_entry_made_twice_is_a_change_twice),
+        UNIT_TEST(a_cleared_table_is_a_change),
         UNIT_TEST(holds_60000),
         UNIT_TEST(a_full_table_fails_closed),
         UNIT_TEST(the_floor_rises_little),
@@ -677,6 +815,7 @@ int main(void)
         UNIT_TEST(threads_lose_no_entry),
         UNIT_TEST(threads_that_crowd_fail_closed),
         UNIT_TEST(killed_writers_leave_it_whole),
+        UNIT_TEST(what_was_told_is_seen),
         UNIT_TEST(what_a_child_revoked_is_revoked),
     };
 
