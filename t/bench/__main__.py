@@ -8,9 +8,15 @@ import subprocess
 import sys
 import time
 
-from bench import growth, tables
+from bench import growth, hang, tables
 
-PARTS = {"requests": tables.requests, "logins": tables.logins, "outage": tables.outage,
+
+def outage():
+    tables.outage()
+    hang.hangs()
+
+
+PARTS = {"requests": tables.requests, "logins": tables.logins, "outage": outage,
          "growth": growth.growth}
 
 
