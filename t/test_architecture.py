@@ -73,8 +73,24 @@ def test_message_ids_are_used_once():
     assert {identity: files for identity, files in used.items() if len(files) > 1} == {}
 
 
+def read_elf(*options):
+    return subprocess.run([*options, os.environ["KCAUTH_MODULE"]], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout
+
+
+def test_module_is_hardened():
+    """Full RELRO, no executable stack, no writable code; stack protector and _FORTIFY_SOURCE, whose
+    place the sanitizers take."""
+    dynamic, segments = read_elf("readelf", "-dW"), read_elf("readelf", "-lW")
+    assert "BIND_NOW" in dynamic and "TEXTREL" not in dynamic
+    assert "GNU_RELRO" in segments
+    assert re.search(r"GNU_STACK .* RW +0x", segments)
+    if os.environ.get("KCAUTH_SANITIZED") not in ("address", "thread"):
+        undefined = read_elf("nm", "-D", "--undefined-only")
+        assert "__stack_chk_fail" in undefined
+        assert re.search(r"__\w+_chk\b", undefined)
+
+
 def test_module_exports_one_name():
-    listed = subprocess.run(["nm", "-D", "--defined-only", os.environ["KCAUTH_MODULE"]],
-                            check=True, stdout=subprocess.PIPE, text=True).stdout
-    names = {line.split()[-1] for line in listed.splitlines()}
+    names = {line.split()[-1] for line in read_elf("nm", "-D", "--defined-only").splitlines()}
     assert {name for name in names if not name.startswith("__asan")} == {"kcauth_module"}
