@@ -130,9 +130,10 @@ static apr_status_t take_room(apr_file_t *file, const apr_finfo_t *info, apr_siz
 
 /*
  * A file as memory. It is mapped before httpd gives up root's rights; its children inherit the
- * mapping, and whatever they write stays. *before receives the size that the file had.
+ * mapping, and whatever they write stays. One of another size is another version's: it is left to
+ * the children that still use it, and *was_another tells that a new one took its name.
  */
-static void *map_file(const char *state_dir, const char *name, apr_size_t size, apr_off_t *before,
+static void *map_file(const char *state_dir, const char *name, apr_size_t size, int *was_another,
                       server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
 {
     const char *path = apr_pstrcat(ptemp, state_dir, "/", name, NULL);
@@ -143,6 +144,11 @@ static void *map_file(const char *state_dir, const char *name, apr_size_t size, 
 
     if (rv != APR_SUCCESS) {
         return NULL;
+    }
+    *was_another = apr_stat(&info, path, APR_FINFO_SIZE, ptemp) == APR_SUCCESS && info.size &&
+                   info.size != (apr_off_t)size;
+    if (*was_another) {
+        (void)apr_file_remove(path, ptemp);
     }
     rv = apr_file_open(&file, path,
                        APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_BINARY,
@@ -162,7 +168,6 @@ static void *map_file(const char *state_dir, const char *name, apr_size_t size, 
         return NULL;
     }
     apr_file_close(file);
-    *before = info.size;
     return map->mm;
 }
 
@@ -170,14 +175,14 @@ kc_revocations *kc_state_revocations(const char *state_dir, apr_interval_time_t 
                                      server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
 {
     apr_size_t size = kc_revocations_size();
-    apr_off_t before;
-    void *memory = map_file(state_dir, "revoked", size, &before, s, pool, ptemp);
+    int was_another;
+    void *memory = map_file(state_dir, "revoked", size, &was_another, s, pool, ptemp);
 
     if (!memory) {
         return NULL;
     }
-    if (before && before != (apr_off_t)size) {
-        memset(memory, 0xff, size); /* what was cut off is not known: content of another layout */
+    if (was_another) {
+        memset(memory, 0xff, size); /* what was ended is not known: content of another layout */
     }
     return kc_revocations_attach(memory, apr_time_now(), horizon, pool);
 }
@@ -187,13 +192,13 @@ void *kc_state_documents(const char *state_dir, const char *realm, server_rec *s
                          apr_pool_t *ptemp)
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
-    apr_off_t before;
+    int was_another;
     void *memory;
 
     SHA256((const unsigned char *)realm, strlen(realm), digest);
     memory = map_file(state_dir,
                       apr_pstrcat(ptemp, "realm-", kc_base64url_string(ptemp, digest, 18), NULL),
-                      kc_provider_shared_size(), &before, s, pool, ptemp);
+                      kc_provider_shared_size(), &was_another, s, pool, ptemp);
     if (memory) {
         kc_provider_shared_open(memory);
     }

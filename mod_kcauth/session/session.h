@@ -93,7 +93,8 @@ apr_size_t kc_session_length(const kc_session *session);
 void kc_session_write(const kc_session *session, unsigned char *buf);
 
 /**
- * Reads a record in place: every length is checked against len, nothing may be left over.
+ * Reads a record in place, also one of another version of the module: what that did not know is 0,
+ * "" or empty. Every length is checked against len, nothing may be left over.
  * @return APR_SUCCESS; APR_EINVAL, and *out all zero
  */
 KC_WARN_UNUSED apr_status_t kc_session_read(kc_session *out, const unsigned char *buf,

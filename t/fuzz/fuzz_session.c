@@ -63,14 +63,14 @@ static void add_pair(const kc_session *session)
     FUZZ_PROMISE(pairs.count == (session->other_roles.count & ~1u) + 2);
 }
 
-/* What was read is written and read again: nothing is lost. */
+/* What was read is written and read again: nothing is lost. The first layout was two bytes shorter. */
 static void write_again(const kc_session *session, size_t size)
 {
     apr_size_t len = kc_session_length(session);
     unsigned char *record = malloc(len);
     kc_session again;
 
-    FUZZ_PROMISE(record && len > 0 && len <= size);
+    FUZZ_PROMISE(record && len > 0 && len <= size + 2);
     kc_session_write(session, record);
     FUZZ_PROMISE(kc_session_read(&again, record, len) == APR_SUCCESS);
     FUZZ_PROMISE(strcmp(again.sub, session->sub) == 0);

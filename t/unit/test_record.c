@@ -279,7 +279,7 @@ static void every_flipped_byte_stays_inside(void **state)
     assert_true(refused > 0);
 }
 
-/** The format: whoever breaks this test raises KC_FORMAT_VERSION. */
+/** The format: whoever breaks this test by more than a field at the end raises KC_FORMAT_VERSION. */
 static void the_format_is_this(void **state)
 {
     kc_session session = {.sub = "s",
@@ -296,7 +296,8 @@ static void the_format_is_this(void **state)
                           .due = 5,
                           .expires = 0x0102030405060708,
                           .mark = 0x0a0b0c0d};
-    static const unsigned char expected[] = "\0\0\0\0\0\0\0\1"
+    static const unsigned char expected[] = "\6\5"
+                                            "\0\0\0\0\0\0\0\1"
                                             "\0\0\0\0\0\0\0\2"
                                             "\0\0\0\0\0\0\0\3"
                                             "\0\0\0\0\0\0\0\4"
@@ -328,6 +329,88 @@ static void the_format_is_this(void **state)
     assert_memory_equal(record, expected, len);
 }
 
+/* --- other versions --------------------------------------------------------------------------- */
+
+enum { HEAD = 2, LENGTHS_AT = HEAD + 6 * 8 + 4, LISTS_AT = LENGTHS_AT + 5 * 4 };
+
+/** Puts len bytes into a record at a place. */
+static void insert(unsigned char *record, apr_size_t *len, apr_size_t at, const void *bytes,
+                   apr_size_t bytes_len)
+{
+    memmove(record + at + bytes_len, record + at, *len - at);
+    memcpy(record + at, bytes, bytes_len);
+    *len += bytes_len;
+}
+
+static void assert_is_alice(const kc_session *read, apr_pool_t *pool)
+{
+    kc_session session = alice(pool);
+
+    assert_string_equal(read->sub, session.sub);
+    assert_string_equal(read->roles_from, session.roles_from);
+    assert_int_equal(read->auth_time, session.auth_time);
+    assert_int_equal(read->expires, session.expires);
+    assert_int_equal(read->mark, session.mark);
+    assert_names_equal(&read->roles, &session.roles);
+    assert_names_equal(&read->groups, &session.groups);
+}
+
+static void the_first_layout_is_read(void **state)
+{
+    kc_session session = alice(*state), read;
+    apr_size_t len;
+    unsigned char *record = written(*state, &session, &len);
+
+    assert_int_equal(read_alone(record + HEAD, len - HEAD), APR_SUCCESS);
+    assert_int_equal(kc_session_read(&read, record + HEAD, len - HEAD), APR_SUCCESS);
+    assert_is_alice(&read, *state);
+}
+
+/** One time, one string and one list more than we know. */
+static void a_later_layout_is_read(void **state)
+{
+    kc_session session = alice(*state), read;
+    apr_size_t len, strings_len;
+    unsigned char *record = written(*state, &session, &len);
+    unsigned char *later = apr_pcalloc(*state, len + 64);
+
+    memcpy(later, record, len);
+    strings_len = (apr_size_t)later[LENGTHS_AT + 2] << 8 | later[LENGTHS_AT + 3];
+    insert(later, &len, len, "\0\3new", 6);
+    insert(later, &len, LISTS_AT + strings_len, "\0\5later", 8);
+    insert(later, &len, LISTS_AT, "\0\0\0\6", 4);
+    strings_len += 8;
+    later[LENGTHS_AT + 2] = (unsigned char)(strings_len >> 8);
+    later[LENGTHS_AT + 3] = (unsigned char)strings_len;
+    insert(later, &len, LENGTHS_AT - 4, "\0\0\0\0\0\0\0\7", 8);
+    later[0]++;
+    later[1]++;
+    assert_int_equal(read_alone(later, len), APR_SUCCESS);
+    assert_int_equal(kc_session_read(&read, later, len), APR_SUCCESS);
+    assert_is_alice(&read, *state);
+    assert_int_equal(read_alone(later, len - 1), APR_EINVAL);
+}
+
+/** Fewer fields than any version ever wrote. */
+static void less_than_the_first_layout_is_refused(void **state)
+{
+    kc_session session = alice(*state);
+    apr_size_t len, shorter;
+    unsigned char *record = written(*state, &session, &len);
+    unsigned char *less = apr_palloc(*state, len);
+
+    memcpy(less, record, len);
+    memmove(less + HEAD, less + HEAD + 8, len - HEAD - 8);
+    less[0]--;
+    assert_int_equal(read_alone(less, len - 8), APR_EINVAL);
+
+    memcpy(less, record, len);
+    shorter = len - session.groups.len;
+    memmove(less + LISTS_AT - 4, less + LISTS_AT, shorter - LISTS_AT);
+    less[1]--;
+    assert_int_equal(read_alone(less, shorter - 4), APR_EINVAL);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -341,6 +424,9 @@ int main(void)
         UNIT_TEST(nothing_may_be_left_over),
         UNIT_TEST(every_flipped_byte_stays_inside),
         UNIT_TEST(the_format_is_this),
+        UNIT_TEST(the_first_layout_is_read),
+        UNIT_TEST(a_later_layout_is_read),
+        UNIT_TEST(less_than_the_first_layout_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
