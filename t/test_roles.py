@@ -297,3 +297,21 @@ def test_shapes_of_resource_access(httpd, provider, client, claim, allowed):
     answer = client.login(httpd.url("/admin/"))
     assert answer.status in ((200,) if allowed else (401, 502))
     assert (MARKER in answer.text) == allowed
+
+
+def test_virtual_host_that_only_has_a_require_line(new_httpd, new_provider):
+    """All directives of the module are the main server's; its roles are kept all the same."""
+    provider = new_provider(kinds=["ES256"])
+    httpd = new_httpd("""
+<VirtualHost 127.0.0.1:${PORT}>
+    ServerName localhost
+    <Location "/protected">
+        AuthType Keycloak
+        Require kc-realm-role staff
+    </Location>
+</VirtualHost>
+""", provider=provider)
+    let_in(logged_in(httpd).get(httpd.url("/protected/")))
+    provider.user = "bob"
+    client = Client()
+    assert client.login(httpd.url("/protected/")).status == 401

@@ -15,6 +15,19 @@ static const char *wrong(cmd_parms *cmd, const char *id, const char *provider, c
     return apr_psprintf(cmd->pool, "%s: Require %s: %s", id, provider, what);
 }
 
+/* httpd makes a virtual host's configuration at the first directive of ours in it, and a Require line
+ * is mod_authz_core's. */
+static kc_server_conf *conf_of(cmd_parms *cmd)
+{
+    kc_server_conf *conf = kc_server_conf_of(cmd->server);
+
+    if (!conf) {
+        conf = kc_server_conf_create(cmd->pool, cmd->server);
+        ap_set_module_config(cmd->server->module_config, &kcauth_module, conf);
+    }
+    return conf;
+}
+
 /*
  * Sessions keep the roles that lines of the server's configuration name. A .htaccess file is read
  * too late for that (and its pool dies with the request): KCAuthKeepRoles serves there.
@@ -22,7 +35,7 @@ static const char *wrong(cmd_parms *cmd, const char *id, const char *provider, c
 static void want(cmd_parms *cmd, const kc_role *role)
 {
     if (!ap_check_cmd_context(cmd, NOT_IN_HTACCESS)) {
-        APR_ARRAY_PUSH(kc_server_conf_of(cmd->server)->wanted_roles, const kc_role *) = role;
+        APR_ARRAY_PUSH(conf_of(cmd)->wanted_roles, const kc_role *) = role;
     }
 }
 
