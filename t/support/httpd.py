@@ -155,8 +155,11 @@ class Httpd:
         self._process.send_signal(signal.SIGUSR1)
         self._wait(lambda: self._starts() > before, "to restart")
 
-    def restart(self):
-        """Stops at once and starts on the same ports, with the same files."""
+    def restart(self, *, gently=False):
+        """Stops and starts on the same ports, with the same files; gently: what is under way is
+        finished."""
+        if gently:
+            self._retire_children()
         self._halt()
         self.start()
 
