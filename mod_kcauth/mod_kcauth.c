@@ -2,7 +2,15 @@
 
 /* The module record and its hooks: the table of contents of httpd/. */
 
-#include "httpd/module.h"
+#include "httpd/authn.h"
+#include "httpd/authz.h"
+#include "httpd/config.h"
+#include "httpd/denial.h"
+#include "httpd/endpoints.h"
+#include "httpd/identity.h"
+#include "httpd/pages.h"
+#include "httpd/site.h"
+#include "httpd/store.h"
 
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {

@@ -55,7 +55,8 @@ def test_only_a_room_s_own_header_is_for_others(file):
     for kind, header in includes(file):
         parts = header.split("/")
         if kind == '"' and len(parts) == 2 and parts[0] != room_of(file):
-            assert parts[1] in (f"{parts[0]}.h", "module.h"), header
+            # httpd/ is no library: mod_kcauth.c, its table of contents, includes what it names.
+            assert parts[1] == f"{parts[0]}.h" or parts[0] == "httpd", header
 
 
 @named

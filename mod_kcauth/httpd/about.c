@@ -6,7 +6,11 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/endpoints.h"
+#include "httpd/pages.h"
+#include "httpd/request.h"
+#include "httpd/sessions.h"
+#include "httpd/site.h"
 
 static json_t *array_of(const kc_names *names)
 {

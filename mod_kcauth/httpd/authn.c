@@ -4,7 +4,14 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/authn.h"
+#include "httpd/identity.h"
+#include "httpd/login.h"
+#include "httpd/pages.h"
+#include "httpd/renew.h"
+#include "httpd/request.h"
+#include "httpd/sessions.h"
+#include "httpd/site.h"
 
 /*
  * The cookies of a login belong to one host, so it starts under the site's own name. With a name

@@ -6,7 +6,14 @@
 
 #include <ap_provider.h>
 
-#include "httpd/module.h"
+#include "httpd/authz.h"
+#include "httpd/config.h"
+#include "httpd/denial.h"
+#include "httpd/pages.h"
+#include "httpd/request.h"
+#include "httpd/sessions.h"
+#include "httpd/site.h"
+#include "httpd/trouble.h"
 
 /* --- when the configuration is read ----------------------------------------------------------- */
 

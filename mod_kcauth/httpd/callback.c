@@ -10,7 +10,14 @@
 
 #include <openssl/crypto.h>
 
-#include "httpd/module.h"
+#include "httpd/cookies.h"
+#include "httpd/endpoints.h"
+#include "httpd/login.h"
+#include "httpd/pages.h"
+#include "httpd/request.h"
+#include "httpd/sessions.h"
+#include "httpd/site.h"
+#include "httpd/trouble.h"
 
 enum { ATTEMPTS_MAX = 3 };
 

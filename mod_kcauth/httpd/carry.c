@@ -11,6 +11,13 @@
 #include <openssl/sha.h>
 
 #include "httpd/carry.h"
+#include "httpd/config.h"
+#include "httpd/cookies.h"
+#include "httpd/copies.h"
+#include "httpd/request.h"
+#include "httpd/site.h"
+#include "httpd/store.h"
+#include "httpd/trouble.h"
 
 enum { ID_BYTES = 32 };
 

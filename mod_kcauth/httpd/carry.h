@@ -1,10 +1,11 @@
 /* Licensed under the Apache License, Version 2.0. See LICENSE. */
 
-/* How a session travels, for sessions.c alone. */
+/* How a session travels: in cookies, or in the store. */
 #ifndef KC_HTTPD_CARRY_H
 #define KC_HTTPD_CARRY_H
 
 #include "httpd/module.h"
+#include "httpd/site.h"
 
 /** A record and its tokens as they travel. All texts are sealed. */
 typedef struct kc_carriage {
@@ -43,5 +44,11 @@ KC_WARN_UNUSED apr_status_t kc_carry_new(request_rec *r, const kc_site *site);
 
 /** Removes cookies and entries. */
 void kc_carry_end(request_rec *r, const kc_site *site);
+
+/** The session's ID token, or NULL. With cookies only the logout endpoint is sent it. */
+const char *kc_carried_id_token(request_rec *r, const kc_site *site);
+
+/** The refresh token, or NULL. With cookies only endpoints of ours are sent it. */
+const char *kc_carried_refresh_token(request_rec *r, const kc_site *site);
 
 #endif

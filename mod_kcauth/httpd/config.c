@@ -4,7 +4,8 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/config.h"
+#include "httpd/store.h"
 
 kc_server_conf *kc_server_conf_of(const server_rec *s)
 {

@@ -4,7 +4,9 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/cookies.h"
+#include "httpd/request.h"
+#include "httpd/site.h"
 
 kc_cookie kc_cookie_named(apr_pool_t *pool, const char *name, const char *path,
                           const char *samesite, int https)

@@ -10,7 +10,7 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/copies.h"
 
 enum { COPIES = 128, NAME_LEN = 43, TEXT_MAX = 8 * 1024 };
 

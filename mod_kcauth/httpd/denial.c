@@ -5,7 +5,10 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/denial.h"
+#include "httpd/request.h"
+#include "httpd/sessions.h"
+#include "httpd/site.h"
 
 enum { LISTED = 20 }; /* names in a log line */
 

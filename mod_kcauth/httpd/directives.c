@@ -10,7 +10,9 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-#include "httpd/module.h"
+#include "httpd/config.h"
+#include "httpd/secret.h"
+#include "httpd/store.h"
 
 #define WELL_KNOWN "/.well-known/openid-configuration"
 

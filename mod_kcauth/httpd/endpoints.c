@@ -3,7 +3,11 @@
 /* Our own URLs below KCAuthPath: found first, mapped to nothing, open to everyone, answered by us.
  */
 
-#include "httpd/module.h"
+#include "httpd/endpoints.h"
+#include "httpd/login.h"
+#include "httpd/renew.h"
+#include "httpd/request.h"
+#include "httpd/site.h"
 
 struct kc_endpoint {
     const char *name; /* what follows KCAuthPath */

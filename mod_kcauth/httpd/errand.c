@@ -11,7 +11,7 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_pool.h>
 
-#include "httpd/module.h"
+#include "httpd/errand.h"
 
 /* A thread whose call never comes back is lost, so there may be more of them than are ever needed
  * at once: one errand in PAUSE seconds can be lost, until the system gives up the connection. */

@@ -11,7 +11,9 @@
 
 #include <openssl/sha.h>
 
-#include "httpd/module.h"
+#include "httpd/renew.h"
+#include "httpd/site.h"
+#include "httpd/store.h"
 
 enum {
     RESULT_KEPT = 60, /* seconds for which latecomers find what was renewed */

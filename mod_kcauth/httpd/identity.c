@@ -6,7 +6,13 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/config.h"
+#include "httpd/cookies.h"
+#include "httpd/identity.h"
+#include "httpd/pages.h"
+#include "httpd/request.h"
+#include "httpd/sessions.h"
+#include "httpd/site.h"
 
 /* One piece of identity, under its two names. */
 typedef struct export_name {

@@ -5,7 +5,13 @@
 #include <apr_atomic.h>
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/config.h"
+#include "httpd/cookies.h"
+#include "httpd/login.h"
+#include "httpd/pages.h"
+#include "httpd/request.h"
+#include "httpd/sessions.h"
+#include "httpd/site.h"
 
 enum { STATE_BYTES = 16, VERIFIER_BYTES = 32 };
 

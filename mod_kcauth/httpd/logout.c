@@ -4,7 +4,12 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/carry.h"
+#include "httpd/endpoints.h"
+#include "httpd/request.h"
+#include "httpd/sessions.h"
+#include "httpd/site.h"
+#include "httpd/trouble.h"
 
 static const char *after_logout(request_rec *r, const kc_site *site)
 {

@@ -9,7 +9,12 @@
 
 #include <apr_strings.h>
 
+#include "httpd/config.h"
+#include "httpd/cookies.h"
+#include "httpd/identity.h"
 #include "httpd/memo.h"
+#include "httpd/request.h"
+#include "httpd/site.h"
 
 /* Bytes that are written over again and again. */
 typedef struct kept {

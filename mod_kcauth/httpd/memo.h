@@ -5,6 +5,7 @@
 #define KC_HTTPD_MEMO_H
 
 #include "httpd/module.h"
+#include "httpd/site.h"
 
 /**
  * The session that this connection showed last, when its Cookie header is the same as then, else

@@ -8,7 +8,11 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/endpoints.h"
+#include "httpd/request.h"
+#include "httpd/revoke.h"
+#include "httpd/site.h"
+#include "httpd/trouble.h"
 
 enum { NOTICE_MAX = 64 * 1024 };
 

@@ -14,7 +14,11 @@
 
 #include <mod_core.h>
 
-#include "httpd/module.h"
+#include "httpd/denial.h"
+#include "httpd/pages.h"
+#include "httpd/request.h"
+#include "httpd/site.h"
+#include "httpd/trouble.h"
 
 static const char style[] =
     ":root{color-scheme:light dark;background:Canvas;color:CanvasText}"

@@ -10,7 +10,15 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/carry.h"
+#include "httpd/config.h"
+#include "httpd/login.h"
+#include "httpd/pages.h"
+#include "httpd/renew.h"
+#include "httpd/request.h"
+#include "httpd/sessions.h"
+#include "httpd/site.h"
+#include "httpd/trouble.h"
 
 enum { CLOCKS_DIFFER = 60 /* seconds, of servers that share sessions */ };
 

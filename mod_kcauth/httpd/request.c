@@ -5,7 +5,8 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/request.h"
+#include "httpd/site.h"
 
 enum { BODY_MAX = 64 * 1024, PARAMETERS_MAX = 32 };
 

@@ -14,7 +14,10 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/revoke.h"
+#include "httpd/site.h"
+#include "httpd/store.h"
+#include "httpd/trouble.h"
 
 #define ENTRY "revocations"
 #define HEX16 "%016" APR_UINT64_T_HEX_FMT
@@ -23,8 +26,8 @@ enum {
     TOLD_FOR = 300, /* seconds */
     TOLD_MAX = 4000,
     UNPROVEN_MAX = TOLD_MAX / 8, /* of a server, in each span of TOLD_FOR */
-    KEY = 33,           /* characters of HASH-TIME */
-    WORD = KEY + 17 + 1 /* of the whole, and a blank */
+    KEY = 33,                    /* characters of HASH-TIME */
+    WORD = KEY + 17 + 1          /* of the whole, and a blank */
 };
 
 /* What is to stand in the entry. */

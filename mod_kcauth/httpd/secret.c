@@ -7,7 +7,8 @@
 #include <apr_file_io.h>
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/config.h"
+#include "httpd/secret.h"
 
 enum { FILE_MAX = 64 * 1024 };
 

@@ -6,7 +6,15 @@
 #include <apr_strings.h>
 
 #include "httpd/carry.h"
+#include "httpd/config.h"
+#include "httpd/cookies.h"
 #include "httpd/memo.h"
+#include "httpd/renew.h"
+#include "httpd/request.h"
+#include "httpd/revoke.h"
+#include "httpd/sessions.h"
+#include "httpd/site.h"
+#include "httpd/trouble.h"
 
 enum {
     WRITE_INTERVAL = 60, /* seconds between two writings of "last seen" */

@@ -7,7 +7,13 @@
 
 #include <ap_mpm.h>
 
-#include "httpd/module.h"
+#include "httpd/config.h"
+#include "httpd/cookies.h"
+#include "httpd/revoke.h"
+#include "httpd/site.h"
+#include "httpd/state.h"
+#include "httpd/store.h"
+#include "httpd/trouble.h"
 
 /* A realm as one or more sites use it: calls, metadata and keys are theirs together. */
 typedef struct realm {

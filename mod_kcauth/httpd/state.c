@@ -12,7 +12,7 @@
 
 #include <openssl/sha.h>
 
-#include "httpd/module.h"
+#include "httpd/state.h"
 
 enum { KEY_BYTES = 48, KEY_MAX = 4096 };
 

@@ -13,7 +13,9 @@
 #include <ap_socache.h>
 #include <util_mutex.h>
 
-#include "httpd/module.h"
+#include "httpd/errand.h"
+#include "httpd/store.h"
+#include "httpd/trouble.h"
 
 #define MUTEX_TYPE "kcauth-store"
 #define KEPT       "kcauth-store-instance"

@@ -12,7 +12,8 @@
 
 #include <apr_strings.h>
 
-#include "httpd/module.h"
+#include "httpd/site.h"
+#include "httpd/trouble.h"
 
 enum { IDS = 1000, MORE_MAX = 64 };
 

@@ -9,7 +9,7 @@
 
 #include <openssl/crypto.h>
 
-#include "httpd/module.h"
+#include "httpd/site.h"
 
 static server_rec *main_server;
 static void (*work)(server_rec *s, apr_pool_t *pool);
