@@ -41,6 +41,32 @@ def known_of(client, httpd, provider):
                                        "eyJ", *(token.split(".")[1] for token in tokens)]]
 
 
+# Whose seal it is
+
+ONE_SERVER = {"same": "", "other-key": f'KCAuthSessionKey "{"o" * 40}"',
+              "other-name": 'KCAuthCookieName other', "other-kind": "KCAuthSession encrypted"}
+
+
+def test_virtual_hosts_share_keys_only_where_all_is_the_same(new_httpd, new_provider):
+    """The sealers of a host are those of one before it, if it would have made the same."""
+    provider = new_provider(kinds=["ES256"])
+    ports = ["PORT", *(f"PORT{number}" for number in range(2, len(ONE_SERVER) + 2))]
+    hosts = "".join(f"<VirtualHost 127.0.0.1:${{{port}}}>\nServerName localhost\n{more}\n{PAGES}"
+                    "</VirtualHost>\n" for port, more in zip(ports, ["", *ONE_SERVER.values()]))
+    httpd = new_httpd("KCAuthSession signed\n" + hosts, provider=provider,
+                      options={"ports": len(ports)})
+    session, = logged_in(httpd).jar.named(SESSION)
+    for port, name in zip(httpd.ports[1:], ONE_SERVER):
+        url = httpd.url("/protected/", port=port)
+        let_in(Client().login(url))
+        shown = "other" if name == "other-name" else "kcauth"
+        answer = Client().get(url, {"Cookie": f"{shown}={session.value}"}, follow=False)
+        if name == "same":
+            let_in(answer)
+        else:
+            sent_to_login(answer, provider)
+
+
 # What can be read
 
 def test_signed_cookie_is_readable(new_httpd, new_provider):

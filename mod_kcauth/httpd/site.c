@@ -154,6 +154,43 @@ static kc_sealer *make_sealer(kc_site *site, kc_seal_kind kind, const char *purp
     return sealer;
 }
 
+static int same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+/* Whether two sites would derive the same keys: hosts that inherit their client from the main server
+ * do. */
+static int same_seals(const kc_server_conf *a, const kc_server_conf *b)
+{
+    int made = !a->session_keys->nelts && !b->session_keys->nelts;
+
+    return (made ? same_text(a->state_dir, b->state_dir) : a->session_keys == b->session_keys) &&
+           (a->session == KC_SESSION_SIGNED) == (b->session == KC_SESSION_SIGNED) &&
+           same_text(a->cookie_name, b->cookie_name) && same_text(a->issuer, b->issuer) &&
+           same_text(a->client_id, b->client_id);
+}
+
+/* Takes over the sealers of a site that has the same keys, if there is one before it. */
+static int share_sealers(kc_site *site, const apr_array_header_t *sites)
+{
+    int i;
+
+    for (i = 0; i < sites->nelts; i++) {
+        const kc_site *other = APR_ARRAY_IDX(sites, i, const kc_site *);
+
+        if (other != site && other->renewals && same_seals(site->conf, other->conf)) {
+            site->sessions = other->sessions;
+            site->logins = other->logins;
+            site->id_tokens = other->id_tokens;
+            site->refresh_tokens = other->refresh_tokens;
+            site->renewals = other->renewals;
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static apr_status_t seal_site(kc_site *site, server_rec *s, apr_pool_t *pool, apr_pool_t *ptemp)
 {
     kc_secret made;
@@ -184,11 +221,6 @@ static apr_status_t seal_site(kc_site *site, server_rec *s, apr_pool_t *pool, ap
 }
 
 /* --- realms ----------------------------------------------------------------------------------- */
-
-static int same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && !strcmp(a, b));
-}
 
 static realm *realm_of(runtime *rt, const kc_server_conf *conf, apr_pool_t *pool)
 {
@@ -290,7 +322,7 @@ static apr_status_t make_site(runtime *rt, server_rec *s, apr_pool_t *pool, apr_
     said->site = site;
     APR_ARRAY_PUSH(rt->sites, kc_site *) = site;
     APR_ARRAY_PUSH(rt->site_realms, realm *) = realm_of(rt, conf, pool);
-    return seal_site(site, s, pool, ptemp);
+    return share_sealers(site, rt->sites) ? APR_SUCCESS : seal_site(site, s, pool, ptemp);
 }
 
 /* A quarter of the workers, unless the main server says otherwise. */

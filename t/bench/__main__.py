@@ -1,4 +1,4 @@
-"""t/bench/run [requests] [logins] [outage] [growth]: without a name, all of them."""
+"""t/bench/run [requests] [logins] [outage] [growth] [start]: without a name, all of them."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from bench import growth, hang, tables
+from bench import growth, hang, start, tables
 
 
 def outage():
@@ -17,7 +17,7 @@ def outage():
 
 
 PARTS = {"requests": tables.requests, "logins": tables.logins, "outage": outage,
-         "growth": growth.growth}
+         "growth": growth.growth, "start": start.start}
 
 
 def machine():
