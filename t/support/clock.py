@@ -5,8 +5,6 @@ import pathlib
 import shutil
 import tempfile
 
-LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
-
 
 class Clock:
     """The time of day alone, as when an administrator sets it: waiting takes as long as ever."""
@@ -18,7 +16,8 @@ class Clock:
 
     @property
     def environment(self):
-        return {"LD_PRELOAD": LIBRARY, "FAKETIME_TIMESTAMP_FILE": str(self._folder / "offset"),
+        library, = pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+        return {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(self._folder / "offset"),
                 "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1"}
 
     def set(self, seconds):
