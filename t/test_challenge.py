@@ -60,7 +60,7 @@ def test_script_gets_401(httpd, provider, client, method, headers):
     assert answer.headers["Content-Type"] == "application/json"
     assert "no-store" in answer.headers["Cache-Control"]
     assert not answer.set_cookies
-    assert provider.requests == []
+    assert provider.asked == []
     challenge = re.fullmatch('Keycloak login="([^"]+)"', answer.headers["WWW-Authenticate"])
     login = challenge[1]
     assert login.startswith(httpd.url("/oauth/login"))
@@ -120,12 +120,12 @@ def test_public_page_needs_nothing(httpd, provider, client):
     answer = client.get(httpd.url("/"))
     assert answer.status == 200 and "public" in answer.text
     assert not answer.set_cookies
-    assert provider.requests == []
+    assert provider.asked == []
 
 
 def test_optional_page_needs_no_login(httpd, provider, client):
     let_in(client.get(httpd.url("/optional/")))
-    assert provider.requests == []
+    assert provider.asked == []
 
 
 def test_navigation_under_another_name_goes_to_the_canonical_one_first(httpd, client):

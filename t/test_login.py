@@ -58,11 +58,11 @@ def test_login_costs_one_call(httpd, provider, client):
 
 def test_nothing_is_asked_once_logged_in(httpd, provider, client):
     client.login(httpd.url("/protected/"))
-    before = len(provider.requests)
+    before = len(provider.asked)
     for _ in range(3):
         let_in(client.get(httpd.url("/protected/")))
         let_in(client.fetch(httpd.url("/protected/")))
-    assert len(provider.requests) == before
+    assert len(provider.asked) == before
 
 
 @table("secret", [
@@ -158,11 +158,11 @@ def test_login_endpoint_leads_to_keycloak_and_home(httpd, provider, client):
 
 def test_login_endpoint_when_logged_in_goes_straight_to_the_target(httpd, provider, client):
     client.login(httpd.url("/protected/"))
-    before = len(provider.requests)
+    before = len(provider.asked)
     answer = client.get(httpd.url("/oauth/login?next=/admin/"), follow=False)
     assert answer.status in (302, 303)
     assert answer.location == httpd.url("/admin/")
-    assert len(provider.requests) == before
+    assert len(provider.asked) == before
 
 
 # What is kept

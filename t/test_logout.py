@@ -32,7 +32,7 @@ def test_logout_request(httpd, provider):
 def test_logout_without_a_session_goes_home(httpd, provider, client):
     answer = client.get(httpd.url("/oauth/logout"), follow=False)
     assert answer.status == 302 and answer.location == httpd.url("/")
-    assert provider.requests == []
+    assert provider.asked == []
 
 
 @pytest.mark.in_cookies("the ID token lies in the store")

@@ -100,7 +100,7 @@ def test_callback_with_parameters_that_make_no_sense(httpd, provider, client, qu
     answer = client.get(httpd.url(CALLBACK + query))
     refused(answer, httpd, 400, "KC050[14]")
     assert "<script" not in answer.text
-    assert provider.requests == []
+    assert provider.asked == []
 
 
 def test_callback_with_duplicate_parameters_of_a_good_login(httpd, provider, client):

@@ -186,6 +186,12 @@ class Provider:
         return len(self.calls(endpoint))
 
     @property
+    def asked(self):
+        """The requests but those for metadata and keys, which come from the background too."""
+        return [request for request in self.requests
+                if request.endpoint not in ("discovery", "jwks")]
+
+    @property
     def discovery_url(self):
         return f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
 
