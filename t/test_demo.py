@@ -17,7 +17,6 @@ from support.net import free_port
 from support.person import Person
 from support.site import make_httpd
 
-pytest_plugins = ["support.real"]
 pytestmark = pytest.mark.keycloak
 
 
@@ -30,7 +29,7 @@ class Scripts:
         self.env = dict(os.environ, DEMO_STATE=self.state, KEYCLOAK_PORT=str(free_port()),
                         HTTPD_PORT=str(self.port), JAVA_OPTS_KC_HEAP="-Xms32m -Xmx256m")
 
-    def run(self, name, seconds=300, **env):
+    def run(self, name, seconds=600, **env):
         with tempfile.TemporaryFile("w+") as said:
             status = subprocess.call(["sh", str(ROOT / "conf/demo" / name)],
                                      env=dict(self.env, **env), timeout=seconds,
@@ -105,8 +104,8 @@ def test_pages_show_lines_that_the_configuration_has():
 
 @table("path, status", [("home", "/", 200), ("logged out", "/logged-out.html", 200),
                         ("no such page", "/nowhere", 404)])
-def test_pages_go_out_with_strict_headers(demo, path, status):
-    answer = Client().get(demo.url(path))
+def test_pages_go_out_with_strict_headers(scripts, path, status):
+    answer = Client().get(scripts.url(path))
     assert answer.status == status
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert answer.headers["Cache-Control"] == "no-store"

@@ -66,7 +66,7 @@ def test_key_rotation_asks_once_and_needs_no_restart(realm, new_httpd, relay):
     let_in(logged_in.login(httpd.url("/protected/")))
     asked = relay.count("certs")
     for component in realm.get("/components?type=org.keycloak.keys.KeyProvider"):
-        if component["providerId"] == "rsa-generated":
+        if component["providerId"] == "rsa":
             realm.delete(f"/components/{component['id']}")
     realm.new_key("RS256")
     until(lambda: Person("alice").login(httpd.url("/admin/")).status == 200,

@@ -1,5 +1,7 @@
 """A real Keycloak for the tests, and what an administrator does at its console."""
 
+import fcntl
+import functools
 import http.client
 import json
 import os
@@ -10,11 +12,15 @@ import tempfile
 import time
 import urllib.parse
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from support.net import free_port
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = ROOT / "conf/demo/keycloak"
 REALM_FILE = ROOT / "conf/demo/realm.json"
+BUILD = ROOT / "build"
 REALM = "LearningSoftware"
 DEMO_ORIGIN = "http://localhost:${HTTPD_PORT:50100}"
 
@@ -24,28 +30,37 @@ class KeycloakError(AssertionError):
 
 
 class Keycloak:
-    """A server on a port of its own, with the demo's realm for an httpd on `demo_port`."""
+    """A server on a port of its own, with the demo's realm for an httpd on `demo_port`. In a
+    folder that is `shared`, who comes first starts it for all, and whose folder it is stops it."""
 
-    def __init__(self):
-        self.port = free_port()
-        self.demo_port = free_port()
-        self.origin = f"http://localhost:{self.port}"
-        self._folder = None
+    def __init__(self, shared=None):
+        self._shared = shared
+        BUILD.mkdir(exist_ok=True)
+        self._folder = pathlib.Path(shared or tempfile.mkdtemp(prefix="keycloak-test-", dir=BUILD))
         self._token = None
         self._token_until = 0
 
     def start(self):
-        build = ROOT / "build"
-        build.mkdir(exist_ok=True)
-        self._folder = tempfile.mkdtemp(prefix="keycloak-test-", dir=build)
-        env = dict(os.environ, HTTPD_PORT=str(self.demo_port),
-                   JAVA_OPTS_KC_HEAP="-Xms32m -Xmx256m")
-        self._script("start", self._folder, str(self.port), str(REALM_FILE), env=env)
+        self._folder.mkdir(exist_ok=True)
+        with (self._folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.port, self.demo_port = self._ports()
+            env = dict(os.environ, HTTPD_PORT=str(self.demo_port),
+                       JAVA_OPTS_KC_HEAP="-Xms32m -Xmx256m")
+            self._script("start", str(self._folder), str(self.port), str(REALM_FILE), env=env)
+        self.origin = f"http://localhost:{self.port}"
         return self
 
     def stop(self):
-        self._script("stop", self._folder)
-        shutil.rmtree(self._folder)
+        if not self._shared:
+            self._script("stop", str(self._folder))
+            shutil.rmtree(self._folder)
+
+    def _ports(self):
+        chosen = self._folder / "ports"
+        if not chosen.exists():
+            chosen.write_text(f"{free_port()} {free_port()}")
+        return [int(port) for port in chosen.read_text().split()]
 
     def _script(self, *arguments, env=None):
         with tempfile.TemporaryFile("w+") as said:
@@ -95,7 +110,11 @@ class Keycloak:
         """Another realm like the demo's; its clients serve an httpd of localhost on any port."""
         text = REALM_FILE.read_text().replace(DEMO_ORIGIN, "http://localhost")
         text = text.replace(REALM, name).replace(REALM.lower(), name.lower())
-        self.call("POST", "", json.loads(text))
+        realm = json.loads(text)
+        # Every test has a realm: what takes Keycloak a second to make is made once or cheaply.
+        realm["passwordPolicy"] = "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)"
+        realm["components"]["org.keycloak.keys.KeyProvider"] = _first_keys()
+        self.call("POST", "", realm)
         return Realm(self, name)
 
 
@@ -237,6 +256,24 @@ class Realm:
     def sessions(self, user):
         """The person's sessions at Keycloak."""
         return self.get(f"/users/{self.user_id(user)}/sessions")
+
+
+@functools.cache
+def _first_keys():
+    """The keys that a realm of Keycloak's has at first, the RSA keys made once for all realms."""
+    return [{"name": kind, "providerId": kind,
+             "config": {"priority": ["100"], **{key: [value] for key, value in config.items()}}}
+            for kind, config in [
+                ("rsa", {"algorithm": "RS256", "privateKey": _private_key()}),
+                ("rsa-enc", {"algorithm": "RSA-OAEP", "privateKey": _private_key()}),
+                ("hmac-generated", {"algorithm": "HS512"}),
+                ("aes-generated", {})]]
+
+
+def _private_key():
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                             serialization.NoEncryption()).decode()
 
 
 def _key_provider(algorithm):

@@ -1,6 +1,7 @@
 """Fixtures with a real Keycloak: a plugin of the tests that name it."""
 
 import itertools
+import os
 
 import pytest
 
@@ -16,7 +17,7 @@ _number = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def keycloak():
-    server = Keycloak()
+    server = Keycloak(os.environ.get("KCAUTH_KEYCLOAK"))
     try:
         yield server.start()
     finally:
@@ -50,7 +51,7 @@ def demo_realm(keycloak):
 @pytest.fixture
 def realm(keycloak):
     """A realm like the demo's, for this test alone."""
-    return keycloak.new_realm(f"Test{next(_number)}")
+    return keycloak.new_realm(f"Test{os.getpid()}-{next(_number)}")
 
 
 @pytest.fixture
