@@ -5,6 +5,7 @@ KCAUTH_MPM        event (default), worker or prefork
 KCAUTH_SESSION    signed (default), encrypted or server: how sessions are kept
 KCAUTH_STORE      redis or memcache, where server is to keep them there
 KCAUTH_SANITIZED  address or thread, when the module is built with that sanitizer
+KCAUTH_KEYCLOAK   a folder for one Keycloak that all tests share (else each process starts its own)
 KCAUTH_COUNT      a file to leave the numbers of passed, failed and skipped tests in
 """
 
@@ -137,10 +138,11 @@ def _servers():
 
 
 # Where the MPM or the sanitizers are what is tested, one or two ways of keeping sessions do.
-KINDS = {"worker": ["encrypted"], "prefork": ["server"]}.get(
-    os.environ.get("KCAUTH_MPM"), ["signed", "encrypted", "server"])
+KINDS = ["signed", "encrypted", "server"]
 if os.environ.get("KCAUTH_SANITIZED"):
     KINDS = ["encrypted", "server"]
+elif "KCAUTH_SESSION" in os.environ:
+    KINDS = [os.environ["KCAUTH_SESSION"]]
 
 
 @pytest.fixture(params=KINDS, scope="session")
@@ -220,12 +222,13 @@ _left_out = {}  # test -> why
 
 
 def pytest_collection_modifyitems(config, items):
-    """What a run leaves out, and says so: what chooses its own way of keeping sessions, with sessions
-    on the server what is about cookies, and with the sanitizers what moves the clock."""
+    """What a run leaves out, and says so: with Redis and memcached what chooses its own way of
+    keeping sessions, with sessions on the server what is about cookies, and with the sanitizers
+    what moves the clock."""
     session = os.environ.get("KCAUTH_SESSION", "signed")
     for item in list(items):
         mark = item.get_closest_marker("in_cookies")
-        if session != "signed" and "kind" in item.fixturenames:
+        if "KCAUTH_STORE" in os.environ and "kind" in item.fixturenames:
             why = "it runs with each way in another part"
         elif session == "server" and mark:
             why = mark.args[0]
