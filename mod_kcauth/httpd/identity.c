@@ -150,26 +150,37 @@ static const char *time_text(apr_pool_t *pool, apr_int64_t seconds)
     return seconds ? apr_off_t_toa(pool, (apr_off_t)seconds) : "";
 }
 
-const kc_told *kc_identity_told(request_rec *r, const kc_session *session)
+static const kc_told *make_told(apr_pool_t *pool, const kc_session *session)
 {
-    kc_told *told;
+    const char *texts[KC_TOLD] = {session->sub,
+                                  session->username,
+                                  session->name,
+                                  session->email,
+                                  joined(pool, &session->roles),
+                                  joined(pool, &session->realm_roles),
+                                  *session->sid == '~' ? "" : session->sid, /* a name of our own */
+                                  session->acr,
+                                  time_text(pool, session->auth_time),
+                                  time_text(pool, session->expires)};
+    kc_told *told = apr_palloc(pool, sizeof(*told));
     int i;
 
-    r = kc_request_initial(r);
-    if (kc_request_of(r)->told) {
-        return kc_request_of(r)->told;
-    }
-    told = apr_palloc(r->pool, sizeof(*told));
-    *told = (kc_told){{session->sub, session->username, session->name, session->email,
-                       joined(r->pool, &session->roles), joined(r->pool, &session->realm_roles),
-                       *session->sid == '~' ? "" : session->sid, /* a name of our own */
-                       session->acr, time_text(r->pool, session->auth_time),
-                       time_text(r->pool, session->expires)}};
     for (i = 0; i < KC_TOLD; i++) {
-        told->texts[i] = *told->texts[i] ? one_line(r->pool, told->texts[i]) : NULL;
+        told->texts[i] = *texts[i] ? one_line(pool, texts[i]) : NULL;
     }
-    kc_request_of(r)->told = told;
     return told;
+}
+
+const kc_told *kc_identity_told(request_rec *r, const kc_session *session)
+{
+    kc_request *request;
+
+    r = kc_request_initial(r);
+    request = kc_request_of(r);
+    if (!request->told) {
+        request->told = make_told(r->pool, session);
+    }
+    return request->told;
 }
 
 static void tell(request_rec *r, int how, const export_name *name, const char *value)
