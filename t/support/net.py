@@ -12,12 +12,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 _dice = random.Random(os.getpid())
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 def free_port():
-    """A port of 127.0.0.1 that nobody listens on, below the ephemeral ones."""
+    """A port of 127.0.0.1 that nobody listens on, below the ephemeral ones. Each worker of xdist
+    has ports of its own, so that no other takes what one has found free."""
     while True:
-        port = _dice.randrange(20000, 32000)
+        port = _dice.randrange(20000 + _worker, 32000, _workers)
         with socket.socket() as sock:
             try:
                 sock.bind(("127.0.0.1", port))
