@@ -148,7 +148,7 @@ kc_session *kc_memo_recall(request_rec *r, const kc_site *site, apr_uint64_t **g
 
     if (!last || last->site != site || !header || strcmp(header, last->header.bytes) ||
         (site->conf->session == KC_SESSION_SERVER &&
-         apr_time_sec(r->request_time) != last->asked)) {
+         (apr_time_sec(r->request_time) != last->asked || kc_request_of(r)->endpoint))) {
         return NULL;
     }
     *good_at = &last->good_at;
