@@ -12,7 +12,7 @@ from support.wait import until
 
 CALLS = 4
 CROWD = 20
-PATIENCE = 2  # KCAuthTimeout
+PATIENCE = 3  # KCAuthTimeout
 
 
 def hanging(honest):
@@ -78,14 +78,14 @@ def all_are_told(results):
 def nobody_notices(httpd, insider, usual):
     """Pages that need no Keycloak are as quick as at other times."""
     worst = worst_of_a_page(httpd, insider)
-    assert worst < usual + PATIENCE / 2, f"a page took {worst:.3f} s, {usual:.3f} s at other times"
+    assert worst < usual + PATIENCE * 0.7, f"a page took {worst:.3f} s, {usual:.3f} s at other times"
 
 
 def one_more_is_told_at_once(httpd, hang):
     until(lambda: len(hang.begun) >= CALLS, "all places to be taken")
     begun = time.monotonic()
     refused(Client().login(httpd.url("/protected/")), httpd, 503, "KC0231")
-    assert time.monotonic() - begun < PATIENCE / 2
+    assert time.monotonic() - begun < PATIENCE * 0.7
 
 
 def test_token_endpoint_that_hangs(new_httpd, new_provider):
