@@ -41,7 +41,9 @@ def settings(provider, **directives):
     """The directives that connect a server to the provider. A keyword replaces or adds one
     (KCAuthTimeout=1), None leaves it out."""
     kind = os.environ.get("KCAUTH_SESSION", "signed")
-    wanted = {"KCAuthSession": None if kind == "signed" else kind,
+    # The tests of a file may share a session for longer than five minutes, and their provider
+    # forgets its refresh token from one to the next.
+    wanted = {"KCAuthRevalidate": 3600, "KCAuthSession": None if kind == "signed" else kind,
               "KCAuthDiscoveryURL": provider.discovery_url, "KCAuthClientID": provider.client_id,
               "KCAuthClientSecret": provider.secret, **directives}
     return "\n".join(f'{name} {_quoted(value)}' for name, value in wanted.items()
