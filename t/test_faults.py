@@ -238,11 +238,11 @@ def leave_one_descriptor(httpd):
 
 
 def test_out_of_descriptors(new_httpd, new_provider):
-    """A connection is possible, a call to Keycloak is not. A child of the worker MPM that meets this
-    while it accepts gives up what it listens with, and so has descriptors again."""
+    """A connection is possible, a call to Keycloak, or to a store, is not. A child of the worker MPM
+    that meets this while it accepts gives up what it listens with, and so has descriptors again."""
     provider = new_provider(kinds=["ES256"])
     provider.lie(discovery_reply=closing, jwks_reply=closing, token_reply=closing)
-    httpd = new_httpd(provider=provider, options={"mpm": "event"})
+    httpd = new_httpd(provider=provider, KCAuthSession="signed", options={"mpm": "event"})
     client, waiting = logged_in(httpd), Client()
     callback = waiting.get(waiting.get(httpd.url("/protected/"), follow=False).location,
                            follow=False).location
