@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import itertools
 import os
 import random
 import socket
@@ -11,16 +12,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-_dice = random.Random(os.getpid())
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_ports = list(range(20000 + _worker, 32000, _workers))
+random.Random(os.getpid()).shuffle(_ports)
+_next_port = itertools.cycle(_ports)
 
 
 def free_port():
     """A port of 127.0.0.1 that nobody listens on, below the ephemeral ones. Each worker of xdist
-    has ports of its own, so that no other takes what one has found free."""
-    while True:
-        port = _dice.randrange(20000 + _worker, 32000, _workers)
+    has ports of its own, and none is given out twice before all were: what was found free may be
+    taken a while later only."""
+    for port in _next_port:
         with socket.socket() as sock:
             try:
                 sock.bind(("127.0.0.1", port))

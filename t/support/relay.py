@@ -5,6 +5,7 @@ import http.server
 import threading
 
 from support.net import free_port
+from support.wire import Server
 
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
@@ -27,7 +28,7 @@ class Relay:
         self._server = None
 
     def start(self):
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
+        self._server = Server(("127.0.0.1", self.port), _handler(self))
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 

@@ -55,6 +55,11 @@ class Server(http.server.ThreadingHTTPServer):
         self._open = set()
         super().__init__(*args)
 
+    def get_request(self):
+        """Who connects and is gone at once leaves nobody to be accepted: shutdown() would wait."""
+        self.socket.settimeout(1)
+        return super().get_request()
+
     def process_request(self, request, client_address):
         self._open.add(request)
         super().process_request(request, client_address)
