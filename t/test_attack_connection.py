@@ -18,12 +18,14 @@ PEOPLE = ["alice", "bob", "carol", "mallory"]
 
 
 class Connection:
-    """One connection that is kept, on which each request is written by hand."""
+    """One connection that is kept, on which each request is written by hand. It was used before: of
+    its first request nothing is remembered."""
 
     def __init__(self, port):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         self._connection.connect()
         self._sock = self._connection.sock
+        self.get("/")
 
     def get(self, path, cookie=None, host=None, method="GET"):
         """(status, text); it has to be the same connection still. httpd ends one with a 400."""

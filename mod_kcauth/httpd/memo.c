@@ -34,16 +34,21 @@ typedef struct memo {
     unsigned old_key;
 } memo;
 
-/* NULL where streams share a connection: they are at work at the same time. */
-static memo *memo_of(conn_rec *c)
+/* NULL: there is none. */
+static memo *memo_of(const conn_rec *c)
 {
-    memo *last;
+    return ap_get_module_config(c->conn_config, &kcauth_module);
+}
 
-    if (c->master) {
-        return NULL;
-    }
-    last = ap_get_module_config(c->conn_config, &kcauth_module);
-    if (!last) {
+/*
+ * NULL where a memo is of no use: streams that share a connection are at work at the same time, and
+ * of a connection's first request it is not known whether another one follows.
+ */
+static memo *memo_for(conn_rec *c)
+{
+    memo *last = memo_of(c);
+
+    if (!last && !c->master && c->keepalives) {
         last = apr_pcalloc(c->pool, sizeof(*last));
         ap_set_module_config(c->conn_config, &kcauth_module, last);
     }
@@ -95,7 +100,7 @@ void kc_memo_keep(request_rec *r, const kc_site *site, const unsigned char *reco
 {
     const kc_request *request = kc_request_of(r);
     const char *header = kc_cookies_header(r), *id = request->session_id;
-    memo *last = memo_of(r->connection);
+    memo *last = memo_for(r->connection);
 
     if (!last) {
         return;
