@@ -39,6 +39,10 @@ def attempt(work):
 
 # Children that are killed
 
+def both_log_in(httpd):
+    return together(2, lambda _: Client().login(httpd.url("/protected/")).status) == [200, 200]
+
+
 def test_child_is_killed_in_the_middle_of_logins(new_httpd, new_provider):
     """What it had under way is forgotten: the bulkhead has all its places again."""
     provider = new_provider(kinds=["ES256"])
@@ -58,7 +62,7 @@ def test_child_is_killed_in_the_middle_of_logins(new_httpd, new_provider):
         for person in people:
             person.join()
         provider.tell_the_truth()
-        together(2, lambda _: logged_in(httpd))
+        until(lambda: both_log_in(httpd), "httpd to see that its child is gone")
         let_in(insider.get(httpd.url("/protected/"), follow=False))
 
 
