@@ -17,8 +17,9 @@ def test_logins_at_once(httpd, provider):
         client = Client()
         return client.login(httpd.url(f"/protected/?{number}")).url
 
-    assert together(20, login) == [httpd.url(f"/protected/?{n}") for n in range(20)]
-    assert provider.count("token") == 20
+    # A quarter of the 64 workers may wait for Keycloak at once (KCAuthMaxCalls).
+    assert together(16, login) == [httpd.url(f"/protected/?{n}") for n in range(16)]
+    assert provider.count("token") == 16
 
 
 def test_nobody_sees_another_s_session(httpd, provider):
