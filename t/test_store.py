@@ -18,6 +18,15 @@ def stored_in(store, new_httpd, provider, **directives):
     return new_httpd(provider=provider, options={"modules": [store.module]}, **directives)
 
 
+def after_losing(lose, *where):
+    """(httpd, client) of somebody who is logged in, after the store is lost."""
+    httpd = stored_in(*where)
+    client = logged_in(httpd)
+    lose()
+    time.sleep(1.1)  # what the store said is remembered for a second
+    return httpd, client
+
+
 @pytest.fixture
 def provider(new_provider):
     return new_provider(kinds=["ES256"])
@@ -143,10 +152,7 @@ def test_session_that_was_pushed_out_logs_in_silently(new_httpd, provider):
 # Gone
 
 def test_store_that_is_gone_opens_nothing(new_httpd, provider, store):
-    httpd = stored_in(store, new_httpd, provider)
-    client = logged_in(httpd)
-    store.kill()
-    time.sleep(1.1)  # a connection remembers for a second what the store said
+    httpd, client = after_losing(store.kill, store, new_httpd, provider)
     for _ in range(3):
         begin = time.monotonic()
         refuses_politely(client.get(httpd.url("/protected/"), follow=False))
@@ -165,10 +171,7 @@ def test_store_that_is_gone_opens_nothing(new_httpd, provider, store):
 
 def test_store_that_hangs(new_httpd, provider, store):
     """It takes every connection and answers none: nobody waits for it longer than two seconds."""
-    httpd = stored_in(store, new_httpd, provider)
-    client = logged_in(httpd)
-    store.pause()
-    time.sleep(1.1)
+    httpd, client = after_losing(store.pause, store, new_httpd, provider)
 
     def ask(_):
         begin = time.monotonic()
@@ -186,10 +189,7 @@ def test_store_that_hangs(new_httpd, provider, store):
 
 
 def test_httpd_stops_while_the_store_hangs(new_httpd, provider, store):
-    httpd = stored_in(store, new_httpd, provider)
-    client = logged_in(httpd)
-    store.pause()
-    time.sleep(1.1)
+    httpd, client = after_losing(store.pause, store, new_httpd, provider)
     refuses_politely(client.get(httpd.url("/protected/"), follow=False))
     httpd.graceful()
     begin = time.monotonic()
@@ -201,19 +201,13 @@ def test_httpd_stops_while_the_store_hangs(new_httpd, provider, store):
 
 
 def test_page_without_a_login_is_shown_without_a_person(new_httpd, provider, store):
-    httpd = stored_in(store, new_httpd, provider)
-    client = logged_in(httpd)
-    store.kill()
-    time.sleep(1.1)
+    httpd, client = after_losing(store.kill, store, new_httpd, provider)
     env = seen(client.get(httpd.url("/optional/show"), follow=False))
     assert "REMOTE_USER" not in env and not [name for name in env if name.startswith("KC_")]
 
 
 def test_store_that_is_back(new_httpd, provider, store):
-    httpd = stored_in(store, new_httpd, provider)
-    client = logged_in(httpd)
-    store.kill()
-    time.sleep(1.1)
+    httpd, client = after_losing(store.kill, store, new_httpd, provider)
     refuses_politely(client.get(httpd.url("/protected/"), follow=False))
     store.start()
     # Each child finds out for itself, by a try every five seconds.

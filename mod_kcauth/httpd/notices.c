@@ -33,11 +33,7 @@ static int disbelieve(request_rec *r, const kc_error *err)
 {
     int away = err->fault == KC_FAULT_AWAY;
 
-    if (away) {
-        kc_trouble_log(r, APLOG_WARNING, err->id, "%s", err->text);
-    } else {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "%s: %s", err->id, err->text);
-    }
+    kc_trouble_log_error(r, APLOG_WARNING, err, "");
     return answer(r, away ? HTTP_SERVICE_UNAVAILABLE : HTTP_BAD_REQUEST, "application/json",
                   away ? "{\"error\":\"temporarily_unavailable\"}\n"
                        : "{\"error\":\"invalid_request\"}\n");

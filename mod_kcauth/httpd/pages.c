@@ -249,11 +249,7 @@ static int refuse_at(int level, request_rec *r, const kc_error *err, const char 
     int status = wording_of(err->fault)->status;
     kc_page *page = make_page(r, status, err->fault, err->id, target ? target : "/");
 
-    if (err->fault == KC_FAULT_AWAY || err->fault == KC_FAULT_CONFIG) {
-        kc_trouble_log(r, level, err->id, "%s (ref %s)", err->text, page->ref);
-    } else { /* of this one request, as its line in the access log is */
-        ap_log_rerror(APLOG_MARK, level, 0, r, "%s: %s (ref %s)", err->id, err->text, page->ref);
-    }
+    kc_trouble_log_error(r, level, err, apr_pstrcat(r->pool, " (ref ", page->ref, ")", NULL));
     apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
     if (status == HTTP_SERVICE_UNAVAILABLE) { /* an administrator takes longer than Keycloak */
         apr_table_setn(r->err_headers_out, "Retry-After",

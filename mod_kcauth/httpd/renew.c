@@ -20,8 +20,6 @@
 #include "httpd/site.h"
 #include "httpd/trouble.h"
 
-enum { CLOCKS_DIFFER = 60 /* seconds, of servers that share sessions */ };
-
 static apr_int64_t now_of(const request_rec *r)
 {
     return apr_time_sec(r->request_time);
@@ -40,7 +38,7 @@ static int is_due(request_rec *r, const kc_site *site, const kc_session *session
     if (!site->conf->revalidate || !due) {
         return knows_too_little(site, session);
     }
-    if (due - now_of(r) > site->conf->revalidate + CLOCKS_DIFFER) {
+    if (due - now_of(r) > site->conf->revalidate + KC_CLOCKS_DIFFER) {
         return 1; /* no renewal puts it so far ahead: the clock was set back since */
     }
     if (r->method_number != M_GET) {

@@ -16,10 +16,7 @@
 #include "httpd/site.h"
 #include "httpd/trouble.h"
 
-enum {
-    WRITE_INTERVAL = 60, /* seconds between two writings of "last seen" */
-    CLOCKS_DIFFER = 60   /* seconds, of servers that share sessions */
-};
+enum { WRITE_INTERVAL = 60 /* seconds between two writings of "last seen" */ };
 
 static apr_int64_t now_of(const request_rec *r)
 {
@@ -85,7 +82,7 @@ static int is_revoked(const request_rec *r, const kc_site *site, const kc_sessio
     if (kc_is_revoked_since(site->revocations, &site->realm_key, session, good_at)) {
         return 1;
     }
-    if (session->created <= r->request_time + apr_time_from_sec(CLOCKS_DIFFER)) {
+    if (session->created <= r->request_time + apr_time_from_sec(KC_CLOCKS_DIFFER)) {
         return 0;
     }
     judged = *session;

@@ -6,6 +6,8 @@
 
 #include "httpd/module.h"
 
+enum { KC_CLOCKS_DIFFER = 60 /**< seconds, of servers that share sessions */ };
+
 /**
  * The session of this request, or NULL: no cookie, a forged one, one that is over or revoked, or
  * (kc_request.away) a store that does not answer. Looked up once.

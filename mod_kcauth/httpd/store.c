@@ -297,7 +297,7 @@ static apr_status_t call_far(kc_errand_fn *fn, call *c, apr_pool_t *pool)
     sent->name = apr_pstrdup(own, c->name);
     sent->text = apr_pstrmemdup(own, c->text ? c->text : "", c->len);
     rv = kc_errand_run(errand, fn, sent);
-    if (rv == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && fn == get_entry) { /* the other calls bring nothing back */
         c->text = apr_pstrmemdup(pool, sent->text, sent->len);
         c->len = sent->len;
     }

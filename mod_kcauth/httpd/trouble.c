@@ -91,6 +91,15 @@ void kc_trouble_log(request_rec *r, int level, const char *id, const char *forma
     }
 }
 
+void kc_trouble_log_error(request_rec *r, int level, const kc_error *err, const char *more)
+{
+    if (err->fault == KC_FAULT_AWAY || err->fault == KC_FAULT_CONFIG) {
+        kc_trouble_log(r, level, err->id, "%s%s", err->text, more);
+    } else { /* of this one request, as its line in the access log is */
+        ap_log_rerror(APLOG_MARK, level, 0, r, "%s: %s%s", err->id, err->text, more);
+    }
+}
+
 void kc_trouble_log_server(server_rec *s, kc_trouble *table, int level, apr_status_t rv,
                            const char *id, const char *text)
 {
