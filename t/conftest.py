@@ -105,7 +105,8 @@ def _providers():
 
 @pytest.fixture
 def new_httpd():
-    """Makes and starts servers: new_httpd(config), or new_httpd(provider=p, KCAuthTimeout=1)."""
+    """Makes and starts servers: new_httpd(config), or new_httpd(provider=p, KCAuthTimeout=1). With
+    clock=c they go by that clock."""
     yield from _servers()
 
 
@@ -118,10 +119,10 @@ def lasting_httpd():
 def _servers():
     made = []
 
-    def make(config=PAGES, *, provider=None, wait=True, options=None, **directives):
+    def make(config=PAGES, *, provider=None, wait=True, options=None, clock=None, **directives):
         if provider:
             config = settings(provider, **directives) + config
-        httpd = make_httpd(config, **(options or {}))
+        httpd = make_httpd(config, env=clock.environment if clock else {}, **(options or {}))
         made.append((httpd, provider))
         httpd.start()
         if provider and wait:
@@ -153,7 +154,7 @@ def kind(request):
 
 @pytest.fixture
 def clock():
-    """For a server that is made with options={"env": clock.environment}."""
+    """What new_httpd takes."""
     clock = Clock()
     yield clock
     clock.remove()
@@ -223,8 +224,8 @@ _left_out = {}  # test -> why
 
 def pytest_collection_modifyitems(config, items):
     """What a run leaves out, and says so: with Redis and memcached what chooses its own way of
-    keeping sessions, with sessions on the server what is about cookies, and with those stores and
-    the sanitizers what moves the clock."""
+    keeping sessions, with sessions on the server what is about cookies, and with those stores what
+    moves the clock."""
     session = os.environ.get("KCAUTH_SESSION", "signed")
     for item in list(items):
         mark = item.get_closest_marker("in_cookies")
@@ -232,8 +233,6 @@ def pytest_collection_modifyitems(config, items):
             why = "it runs with each way in another part"
         elif session == "server" and mark:
             why = mark.args[0]
-        elif os.environ.get("KCAUTH_SANITIZED") and "clock" in item.fixturenames:
-            why = "libfaketime and the sanitizers do not go together"
         elif "KCAUTH_STORE" in os.environ and "clock" in item.fixturenames:
             why = "the store has a clock of its own, which stands right"
         else:

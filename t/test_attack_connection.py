@@ -256,10 +256,10 @@ def test_session_of_somebody_else_ends_between_two_requests(site, connection):
         other = cookie_of(site, "bob")
 
 
-def test_roles_that_change_between_two_requests(new_httpd, new_provider, kind):
+def test_roles_that_change_between_two_requests(new_httpd, new_provider, kind, clock):
     """Whoever renewed the session: the connection shows what it is told now."""
     provider = new_provider(kinds=["ES256"])
-    httpd = new_httpd(provider=provider, KCAuthSession=kind, KCAuthRevalidate=1)
+    httpd = new_httpd(provider=provider, KCAuthSession=kind, KCAuthRevalidate=30, clock=clock)
     client = logged_in(httpd)
     connection = Connection(httpd.port)
 
@@ -269,7 +269,7 @@ def test_roles_that_change_between_two_requests(new_httpd, new_provider, kind):
 
     assert roles() == roles() == "admin"
     provider.users["alice"].client_roles["webapp"] = ["reader"]
-    time.sleep(1.1)
+    clock.forward(30)
     client.get(httpd.url("/protected/"))
     assert roles() == roles() == "reader"
     connection.close()
@@ -277,17 +277,17 @@ def test_roles_that_change_between_two_requests(new_httpd, new_provider, kind):
 
 # The end of a session, a new key, another host
 
-def test_session_that_is_over_between_two_requests(new_httpd, new_provider, kind):
+def test_session_that_is_over_between_two_requests(new_httpd, new_provider, kind, clock):
     provider = new_provider(kinds=["ES256"])
-    servers = [new_httpd(provider=provider, KCAuthSession=kind, **limit)
-               for limit in ({"KCAuthSessionIdle": 1}, {"KCAuthSessionMax": 2})]
+    servers = [new_httpd(provider=provider, KCAuthSession=kind, clock=clock, **limit)
+               for limit in ({"KCAuthSessionIdle": 60}, {"KCAuthSessionMax": 60})]
     shown = []
     for httpd in servers:
         cookie = logged_in(httpd).jar.header(httpd.url("/protected/"))
         connection = Connection(httpd.port)
         assert connection.who(cookie) == "alice"
         shown.append((connection, cookie))
-    time.sleep(2.1)
+    clock.forward(61)
     for connection, cookie in shown:
         assert connection.who(cookie) is None
         connection.close()

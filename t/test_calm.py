@@ -109,7 +109,7 @@ def test_renewals_that_hang(new_httpd, new_provider, clock):
     """All sessions fall due in the moment that Keycloak hangs: each goes on as it is."""
     provider = new_provider(kinds=["ES256"])
     httpd = new_httpd(provider=provider, KCAuthMaxCalls=CALLS, KCAuthTimeout=PATIENCE,
-                      KCAuthRevalidate=60, options={"env": clock.environment})
+                      KCAuthRevalidate=60, clock=clock)
     people = [logged_in(httpd) for _ in range(CROWD)]
     clock.set(61)
     insider = logged_in(httpd)

@@ -215,22 +215,22 @@ def test_store_away_for_a_while_loses_no_logout(cluster, kind):
 
 
 @table("rotation", [("without-rotation", False), ("with-rotation", True)])
-def test_both_nodes_together_make_one_call(new_cluster, rotation):
-    cluster = new_cluster(KCAuthRevalidate=3)
+def test_both_nodes_together_make_one_call(new_cluster, clock, rotation):
+    cluster = new_cluster(KCAuthRevalidate=30, clock=clock)
     provider = cluster.provider
     provider.rotation = rotation
     client = logged_in(cluster.front)
     late = [copy_of(client) for _ in range(4)]
     provider.users["alice"].client_roles = {"webapp": ["admin", "editor"]}
     provider.lie(token_reply=lambda reply: reply.like(delay=0.3))
-    let_pass(3)
+    clock.forward(30)
 
     def look(_):
         return copy_of(client).get(cluster.front.url("/protected/"))
 
     for answer in together(30, look):
         let_in(answer)
-    let_pass(2)  # a second later both know
+    clock.forward(2)  # a second later both know
     for other in late:
         roles = seen(other.get(cluster.front.url("/protected/show")))["KC_ROLES"]
         assert roles == "admin,editor"

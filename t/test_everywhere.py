@@ -277,19 +277,17 @@ def test_connection_of_h2_for_two_hosts(named, authority):
 
 # A Keycloak whose public name does not resolve from here
 
-def test_public_name_that_does_not_resolve(new_httpd, new_provider):
+def test_public_name_that_does_not_resolve(new_httpd, new_provider, clock):
     """All the way round: login, renewal, notices, logout. Browsers are led to the public name."""
     provider = new_provider(kinds=["ES256"], host="sso.example.test")
-    httpd = new_httpd(provider=provider, KCAuthInsecureHTTP="on", KCAuthRevalidate=1,
-                      KCAuthInternalURL=f"http://127.0.0.1:{provider.port}")
+    httpd = new_httpd(provider=provider, KCAuthInsecureHTTP="on", KCAuthRevalidate=30,
+                      clock=clock, KCAuthInternalURL=f"http://127.0.0.1:{provider.port}")
     client = logged_in(httpd)
     public = f"http://sso.example.test:{provider.port}/"
     assert provider.calls("authorization")[0].headers["host"] == public.split("/")[2]
-
-    def renewed():
-        let_in(client.get(httpd.url("/protected/")))
-        return provider.count("token") > 1
-    until(renewed, "a renewal", pause=0.3)
+    clock.forward(30)
+    let_in(client.get(httpd.url("/protected/")))
+    assert provider.count("token") == 2
     for call in ("discovery", "jwks", "token"):
         for request in provider.calls(call):
             assert request.headers["host"] == f"127.0.0.1:{provider.port}", call

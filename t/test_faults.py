@@ -69,8 +69,7 @@ def test_child_is_killed_in_the_middle_of_logins(new_httpd, new_provider):
 def test_child_is_killed_in_the_middle_of_a_renewal(new_httpd, new_provider, clock):
     """The session goes on; somebody else renews it when the flight's time is over."""
     provider = new_provider(kinds=["ES256"])
-    httpd = new_httpd(provider=provider, KCAuthRevalidate=5, KCAuthTimeout=60,
-                      options={"env": clock.environment})
+    httpd = new_httpd(provider=provider, KCAuthRevalidate=5, KCAuthTimeout=60, clock=clock)
     client = logged_in(httpd)
     clock.set(6)
     provider.lie(token_reply=hanging)
@@ -274,8 +273,7 @@ def honest_at(provider, seconds):
 @pytest.fixture
 def set_back_and_forth(new_httpd, new_provider, clock):
     provider = new_provider(kinds=["ES256"])
-    httpd = new_httpd(provider=provider, KCAuthSessionIdle=2 * HOUR,
-                      options={"env": clock.environment})
+    httpd = new_httpd(provider=provider, KCAuthSessionIdle=2 * HOUR, clock=clock)
     return httpd, provider
 
 
@@ -332,8 +330,8 @@ MaxRequestWorkers 32
 def test_an_hour_of_many_children(new_httpd, new_provider, clock):
     """A fetch at the start, one an hour later, whatever the number of children."""
     provider = new_provider(kinds=["ES256"])
-    httpd = new_httpd(PAGES + MANY_CHILDREN, provider=provider,
-                      options={"mpm": "prefork", "env": clock.environment})
+    httpd = new_httpd(PAGES + MANY_CHILDREN, provider=provider, clock=clock,
+                      options={"mpm": "prefork"})
     assert len(httpd._children()) >= 32
     for minute in range(1, 62):
         clock.set(60 * minute)

@@ -22,10 +22,11 @@ STRANGER = Key("ES256")
 
 
 @pytest.fixture
-def new_site(new_httpd, new_provider, kind):
+def new_site(new_httpd, new_provider, kind, clock):
     def make(**directives):
         provider = new_provider(kinds=["ES256", "RS256"])
-        return new_httpd(provider=provider, KCAuthSession=kind, **directives), provider
+        return (new_httpd(provider=provider, KCAuthSession=kind, clock=clock, **directives),
+                provider)
 
     return make
 
@@ -216,11 +217,11 @@ def test_logout_token_for_several_audiences(httpd, provider):
     assert not is_in(client, httpd)
 
 
-def test_key_that_is_not_known_yet_is_asked_for(new_site):
+def test_key_that_is_not_known_yet_is_asked_for(new_site, clock):
     httpd, provider = new_site()
     client = logged_in(httpd)
     sid = sid_of(client, httpd)
-    time.sleep(10.5)  # keys are asked for again at most every ten seconds
+    clock.forward(10)  # keys are asked for again at most every ten seconds
     provider.rotate("ES256", keep_old=False)
     believed(post_logout_token(httpd, logout_token(provider, sid=sid)))
     assert not is_in(client, httpd)
@@ -402,11 +403,11 @@ def under_way(provider, work, meanwhile):
         return working.result()
 
 
-def test_renewal_under_way_does_not_bring_a_session_back(new_site):
-    httpd, provider = new_site(KCAuthRevalidate=1)
+def test_renewal_under_way_does_not_bring_a_session_back(new_site, clock):
+    httpd, provider = new_site(KCAuthRevalidate=30)
     client = logged_in(httpd)
     sid = sid_of(client, httpd)
-    let_pass(1)
+    clock.forward(30)
     before = provider.count("token")
     under_way(provider, lambda: client.fetch(httpd.url("/protected/"), follow=True),
               lambda: believed(post_logout_token(httpd, logout_token(provider, sid=sid))))
@@ -427,12 +428,12 @@ def test_login_under_way_is_over_when_it_arrives(new_site):
     assert not is_in(client, httpd)
 
 
-def test_touch_does_not_bring_a_session_back(new_site):
+def test_touch_does_not_bring_a_session_back(new_site, clock):
     """The idle time is put off by a request that was let in just before."""
-    httpd, provider = new_site(KCAuthSessionIdle=4)
+    httpd, provider = new_site(KCAuthSessionIdle=100)
     client = logged_in(httpd)
     sid = sid_of(client, httpd)
-    let_pass(2)
+    clock.forward(70)
     kept = Client()
     kept.jar.update(client.jar)
     let_in(kept.get(httpd.url("/protected/")))

@@ -14,7 +14,7 @@ TIMES = 20
 def site(new_httpd, new_provider, clock):
     """At httpd's own LogLevel."""
     provider = new_provider(kinds=["ES256"])
-    httpd = new_httpd(provider=provider, options={"log_level": "warn", "env": clock.environment})
+    httpd = new_httpd(provider=provider, options={"log_level": "warn"}, clock=clock)
     return httpd, provider
 
 

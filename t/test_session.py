@@ -135,39 +135,40 @@ def test_key_file_is_for_its_owner_only(new_httpd, new_provider):
 
 # Ends
 
-def test_idle_limit(new_httpd, new_provider):
+def test_idle_limit(new_httpd, new_provider, clock):
     provider = new_provider(kinds=["ES256"])
-    httpd = new_httpd(provider=provider, KCAuthSessionIdle=2)
+    httpd = new_httpd(provider=provider, KCAuthSessionIdle=60, clock=clock)
     client = logged_in(httpd)
-    time.sleep(3.1)
+    clock.forward(61)
     sent_to_login(client.get(httpd.url("/protected/"), follow=False), provider)
 
 
-def test_use_puts_the_idle_limit_off(new_httpd, new_provider):
-    httpd = new_httpd(provider=new_provider(kinds=["ES256"]), KCAuthSessionIdle=2)
+def test_use_puts_the_idle_limit_off(new_httpd, new_provider, clock):
+    httpd = new_httpd(provider=new_provider(kinds=["ES256"]), KCAuthSessionIdle=60, clock=clock)
     client = logged_in(httpd)
     for _ in range(4):
-        time.sleep(1)
+        clock.forward(40)
         let_in(client.get(httpd.url("/protected/"), follow=False))
 
 
-def test_absolute_limit(new_httpd, new_provider):
+def test_absolute_limit(new_httpd, new_provider, clock):
+    """Use does not put it off."""
     provider = new_provider(kinds=["ES256"])
-    httpd = new_httpd(provider=provider, KCAuthSessionMax=3)
+    httpd = new_httpd(provider=provider, KCAuthSessionMax=120, clock=clock)
     client = logged_in(httpd)
-    begin = time.monotonic()
-    while time.monotonic() - begin < 4.1:
-        answer = client.get(httpd.url("/protected/"), follow=False)
-        time.sleep(0.2)
-    sent_to_login(answer, provider)
+    for _ in range(3):
+        let_in(client.get(httpd.url("/protected/"), follow=False))
+        clock.forward(35)
+    clock.forward(15)
+    sent_to_login(client.get(httpd.url("/protected/"), follow=False), provider)
 
 
-def test_cookie_kept_from_before_is_over_too(new_httpd, new_provider):
+def test_cookie_kept_from_before_is_over_too(new_httpd, new_provider, clock):
     """The limits are in the record, not in the browser."""
     provider = new_provider(kinds=["ES256"])
-    httpd = new_httpd(provider=provider, KCAuthSessionMax=1)
+    httpd = new_httpd(provider=provider, KCAuthSessionMax=60, clock=clock)
     session, = logged_in(httpd).jar.named(SESSION)
-    time.sleep(2.1)
+    clock.forward(61)
     sent_to_login(try_cookie(httpd, session.value), provider)
 
 

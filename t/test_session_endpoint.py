@@ -12,10 +12,11 @@ from test_renew import let_pass
 
 
 @pytest.fixture
-def new_site(new_httpd, new_provider, kind):
+def new_site(new_httpd, new_provider, kind, clock):
     def make(**directives):
         provider = new_provider(kinds=["ES256"])
-        return new_httpd(provider=provider, KCAuthSession=kind, **directives), provider
+        return (new_httpd(provider=provider, KCAuthSession=kind, clock=clock, **directives),
+                provider)
 
     return make
 
@@ -45,23 +46,23 @@ def test_time_that_is_left_is_of_the_nearer_end(new_site):
     assert 40 < ask(client, httpd)["seconds_left"] <= 50
 
 
-def test_asking_is_no_use_of_the_session(new_site):
+def test_asking_is_no_use_of_the_session(new_site, clock):
     """An application that asks in the background keeps nobody logged in."""
-    httpd, _ = new_site(KCAuthSessionIdle=3)
+    httpd, _ = new_site(KCAuthSessionIdle=60)
     client = logged_in(httpd)
     for _ in range(2):
-        let_pass(1)
+        clock.forward(20)
         ask(client, httpd)
-    let_pass(2)
+    clock.forward(21)
     assert client.fetch(httpd.url("/oauth/session")).status == 401
 
 
-def test_roles_after_a_renewal(new_site):
-    httpd, provider = new_site(KCAuthRevalidate=1)
+def test_roles_after_a_renewal(new_site, clock):
+    httpd, provider = new_site(KCAuthRevalidate=30)
     client = logged_in(httpd)
     before = ask(client, httpd)
     provider.users["alice"].client_roles = {"webapp": ["editor", "büro", 'a "b"']}
-    let_pass(1)
+    clock.forward(30)
     seen(client.get(httpd.url("/protected/show")))
     after = ask(client, httpd)
     assert after["roles"] == ["editor", "büro", 'a "b"']

@@ -14,16 +14,17 @@ from test_parallel import together
 
 
 def stored_in(store, new_httpd, provider, **directives):
+    """Directives, and a clock where the test moves it."""
     directives = {"KCAuthSession": "server", "KCAuthSessionStore": store.directive, **directives}
     return new_httpd(provider=provider, options={"modules": [store.module]}, **directives)
 
 
-def after_losing(lose, *where):
+def after_losing(lose, *where, clock):
     """(httpd, client) of somebody who is logged in, after the store is lost."""
-    httpd = stored_in(*where)
+    httpd = stored_in(*where, clock=clock)
     client = logged_in(httpd)
     lose()
-    time.sleep(1.1)  # what the store said is remembered for a second
+    clock.forward(2)  # what the store said is remembered for a second
     return httpd, client
 
 
@@ -41,11 +42,11 @@ def refuses_politely(answer):
 
 # Each store
 
-def test_whole_flow(new_httpd, provider, store):
-    httpd = stored_in(store, new_httpd, provider, KCAuthRevalidate=1)
+def test_whole_flow(new_httpd, provider, store, clock):
+    httpd = stored_in(store, new_httpd, provider, KCAuthRevalidate=30, clock=clock)
     client, other = logged_in(httpd), logged_in(httpd)
     provider.users["alice"].client_roles = {"webapp": ["editor"]}
-    let_pass(1)
+    clock.forward(30)
     env = seen(client.get(httpd.url("/protected/show"), follow=False))
     assert (env["REMOTE_USER"], env["KC_ROLES"]) == ("alice", "editor")
     copy = copy_of(client)
@@ -123,11 +124,11 @@ def test_copy_stands_for_the_store_for_a_second(new_httpd, provider, redis):
     assert copy_of(client).fetch(httpd.url("/protected/")).status == 401
 
 
-def test_copy_is_not_used_after_a_renewal(new_httpd, provider, redis):
-    httpd = stored_in(redis, new_httpd, provider, KCAuthRevalidate=3)
+def test_copy_is_not_used_after_a_renewal(new_httpd, provider, redis, clock):
+    httpd = stored_in(redis, new_httpd, provider, KCAuthRevalidate=30, clock=clock)
     client = logged_in(httpd)
     provider.users["alice"].client_roles = {"webapp": ["editor"]}
-    let_pass(3)
+    clock.forward(30)
     for _ in range(5):
         env = seen(copy_of(client).get(httpd.url("/protected/show"), follow=False))
         assert env["KC_ROLES"] == "editor"
@@ -136,13 +137,13 @@ def test_copy_is_not_used_after_a_renewal(new_httpd, provider, redis):
 
 # Full
 
-def test_session_that_was_pushed_out_logs_in_silently(new_httpd, provider):
-    httpd = new_httpd(provider=provider, KCAuthSession="server",
+def test_session_that_was_pushed_out_logs_in_silently(new_httpd, provider, clock):
+    httpd = new_httpd(provider=provider, KCAuthSession="server", clock=clock,
                       KCAuthSessionStore="shmcb:${ROOT}/run/sessions(65536)")
     first = logged_in(httpd)
     for _ in range(60):
         logged_in(httpd)
-    time.sleep(1.1)  # a child remembers for a second what the store said
+    clock.forward(2)  # a child remembers for a second what the store said
     answer = first.get(httpd.url("/protected/?x=1"), follow=False)
     sent_to_login(answer, provider)
     assert let_in(first.get(answer.location)).url == httpd.url("/protected/?x=1")
@@ -151,8 +152,8 @@ def test_session_that_was_pushed_out_logs_in_silently(new_httpd, provider):
 
 # Gone
 
-def test_store_that_is_gone_opens_nothing(new_httpd, provider, store):
-    httpd, client = after_losing(store.kill, store, new_httpd, provider)
+def test_store_that_is_gone_opens_nothing(new_httpd, provider, store, clock):
+    httpd, client = after_losing(store.kill, store, new_httpd, provider, clock=clock)
     for _ in range(3):
         begin = time.monotonic()
         refuses_politely(client.get(httpd.url("/protected/"), follow=False))
@@ -169,9 +170,9 @@ def test_store_that_is_gone_opens_nothing(new_httpd, provider, store):
 
 # Hanging
 
-def test_store_that_hangs(new_httpd, provider, store):
+def test_store_that_hangs(new_httpd, provider, store, clock):
     """It takes every connection and answers none: nobody waits for it longer than two seconds."""
-    httpd, client = after_losing(store.pause, store, new_httpd, provider)
+    httpd, client = after_losing(store.pause, store, new_httpd, provider, clock=clock)
 
     def ask(_):
         begin = time.monotonic()
@@ -184,47 +185,49 @@ def test_store_that_hangs(new_httpd, provider, store):
     refused(Client().login(httpd.url("/protected/")), httpd, 503, "KC0709")
     assert len(httpd.log.lines("kcauth:error.*KC0720")) == 1
     store.go_on()
+    clock.forward(5)
     until(lambda: all(copy_of(client).get(httpd.url("/protected/"), follow=False).status == 200
                       for _ in range(20)), "the session", seconds=30)
 
 
-def test_httpd_stops_while_the_store_hangs(new_httpd, provider, store):
-    httpd, client = after_losing(store.pause, store, new_httpd, provider)
+def test_httpd_stops_while_the_store_hangs(new_httpd, provider, store, clock):
+    httpd, client = after_losing(store.pause, store, new_httpd, provider, clock=clock)
     refuses_politely(client.get(httpd.url("/protected/"), follow=False))
     httpd.graceful()
     begin = time.monotonic()
     httpd.restart()
     assert time.monotonic() - begin < 8
     store.go_on()
+    clock.forward(5)
     until(lambda: copy_of(client).get(httpd.url("/protected/"), follow=False).status == 200,
           "the session", seconds=30)
 
 
-def test_page_without_a_login_is_shown_without_a_person(new_httpd, provider, store):
-    httpd, client = after_losing(store.kill, store, new_httpd, provider)
+def test_page_without_a_login_is_shown_without_a_person(new_httpd, provider, store, clock):
+    httpd, client = after_losing(store.kill, store, new_httpd, provider, clock=clock)
     env = seen(client.get(httpd.url("/optional/show"), follow=False))
     assert "REMOTE_USER" not in env and not [name for name in env if name.startswith("KC_")]
 
 
-def test_store_that_is_back(new_httpd, provider, store):
-    httpd, client = after_losing(store.kill, store, new_httpd, provider)
+def test_store_that_is_back(new_httpd, provider, store, clock):
+    httpd, client = after_losing(store.kill, store, new_httpd, provider, clock=clock)
     refuses_politely(client.get(httpd.url("/protected/"), follow=False))
     store.start()
-    # Each child finds out for itself, by a try every five seconds.
+    clock.forward(5)  # each child finds out for itself, by a try every five seconds
     until(lambda: all(client.get(httpd.url("/protected/")).status == 200 for _ in range(20)),
           "a login", seconds=30)
 
 
 @table("kind", [(kind, kind) for kind in ("signed", "encrypted")])
-def test_sessions_in_cookies_do_not_notice(new_httpd, provider, store, kind):
+def test_sessions_in_cookies_do_not_notice(new_httpd, provider, store, kind, clock):
     """The store serves only to tell other servers what was ended."""
-    httpd = stored_in(store, new_httpd, provider, KCAuthSession=kind, KCAuthRevalidate=1)
+    httpd = stored_in(store, new_httpd, provider, KCAuthSession=kind, KCAuthRevalidate=30, clock=clock)
     client = logged_in(httpd)
     store.kill()
     begin = time.monotonic()
     let_in(client.get(httpd.url("/protected/"), follow=False))
     let_in(Client().login(httpd.url("/protected/")))
-    let_pass(1)
+    clock.forward(30)
     let_in(client.get(httpd.url("/protected/")))
     copy = copy_of(client)
     assert client.get(httpd.url("/oauth/logout"), follow=False).status == 302

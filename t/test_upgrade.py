@@ -8,7 +8,7 @@ from support.client import Client
 from support.expect import SESSION, let_in, logged_in, sent_to_login, table
 from support.sealing import KINDS, VERSION, Seal
 from support.site import seen
-from test_renew import copy_of, let_pass
+from test_renew import copy_of
 
 SECRET = "k" * 40
 COUNTS = bytes([6, 5])  # of times and of lists, as this version writes them
@@ -17,12 +17,11 @@ LISTS_AT = LENGTHS_AT + 5 * 4
 
 
 @pytest.fixture(params=KINDS)
-def site(request, new_httpd, new_provider):
-    """(httpd, provider, seal) of each kind that keeps the record in the cookie; the idle time is
-    so short that a session in use is written again after a second."""
+def site(request, new_httpd, new_provider, clock):
+    """(httpd, provider, seal) of each kind that keeps the record in the cookie."""
     provider = new_provider(kinds=["ES256"])
     httpd = new_httpd(provider=provider, KCAuthSession=request.param, KCAuthSessionKey=SECRET,
-                      KCAuthSessionIdle=4)
+                      clock=clock)
     return httpd, provider, Seal(request.param, SECRET, provider)
 
 
@@ -47,14 +46,14 @@ def one_more_of_each(record):
     ("before", lambda record: record[len(COUNTS):]),  # had no counts
     ("later", one_more_of_each),
 ])
-def test_record_of_the_version_before_and_after(site, change):
+def test_record_of_the_version_before_and_after(site, clock, change):
     httpd, provider, seal = site
     client = logged_in(httpd)
     change_record(client, seal, change)
     env = seen(client.get(httpd.url("/protected/show"), follow=False))
     assert (env["REMOTE_USER"], env["KC_ROLES"], env["KC_EMAIL"]) == ("alice", "admin",
                                                                      "alice@example.org")
-    let_pass(2)
+    clock.forward(70)  # a session in use is written again once a minute
     let_in(client.get(httpd.url("/protected/"), follow=False))
     cookie, = client.jar.named(SESSION)
     assert seal.open(cookie.value).startswith(COUNTS)

@@ -5,6 +5,8 @@ import pathlib
 import shutil
 import tempfile
 
+from support.preload import library
+
 
 class Clock:
     """The time of day alone, as when an administrator sets it: waiting takes as long as ever."""
@@ -12,20 +14,25 @@ class Clock:
     def __init__(self):
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="kcauth-clock-"))
         self._folder.chmod(0o755)
+        self._file = self._folder / "difference"
+        self._ahead = 0
         self.set(0)
 
     @property
     def environment(self):
-        library, = pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
-        return {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(self._folder / "offset"),
-                "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1"}
+        return {"LD_PRELOAD": library("clock.c"), "KCAUTH_CLOCK": str(self._file)}
 
     def set(self, seconds):
         """So far ahead (behind, when negative) of the true time."""
-        aside = self._folder / "aside"
-        aside.write_text(f"{seconds:+d}\n")
-        aside.chmod(0o644)
-        os.replace(aside, self._folder / "offset")
+        self._ahead = seconds
+        microseconds = (seconds * 1_000_000).to_bytes(8, "little", signed=True)
+        descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o644)
+        os.pwrite(descriptor, microseconds, 0)  # at once, as httpd has the file mapped
+        os.close(descriptor)
+
+    def forward(self, seconds):
+        """So much later than before."""
+        self.set(self._ahead + seconds)
 
     def remove(self):
         shutil.rmtree(self._folder)

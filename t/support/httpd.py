@@ -1,7 +1,6 @@
 """An httpd with a ServerRoot of its own, on 127.0.0.1, started and stopped by a test."""
 
 import atexit
-import functools
 import os
 import pathlib
 import re
@@ -14,6 +13,7 @@ import tempfile
 import time
 
 from support.net import free_port
+from support.preload import library, runtime
 from support.wait import PATIENCE
 
 BINARY = "/usr/sbin/apache2"
@@ -281,6 +281,8 @@ class Httpd:
         env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **self._env}
         if self.sanitized in SANITIZERS:
             env.update(SANITIZERS[self.sanitized](self._reports / "report", self._modules))
+            # A sanitizer's own library has to be the first.
+            env["LD_PRELOAD"] += " " + self._env.get("LD_PRELOAD", "")
         return env
 
 
@@ -289,7 +291,7 @@ def _addresses(report, modules):
     leaks = int("ssl" not in modules)
     # Whole call stacks, as what is kept on purpose is told by them; libraries keep no frame
     # pointers.
-    return {"LD_PRELOAD": " ".join(_runtime(name) for name in ("libasan.so", "libubsan.so")),
+    return {"LD_PRELOAD": " ".join(runtime(name) for name in ("libasan.so", "libubsan.so")),
             "ASAN_OPTIONS": (f"log_path={report}:detect_leaks={leaks}:abort_on_error=0"
                              ":detect_stack_use_after_return=1"
                              ":fast_unwind_on_malloc=0:malloc_context_size=12"),
@@ -300,7 +302,7 @@ def _addresses(report, modules):
 def _threads(report, _):
     # Of the libraries' own code nothing is known: what they do to their data is not looked at.
     # httpd leaves threads to the end of the process, as we leave those of calls that hang.
-    return {"LD_PRELOAD": f"{_runtime('libtsan.so')} {_atomics()}",
+    return {"LD_PRELOAD": f"{runtime('libtsan.so')} {library('atomics.c', '-fsanitize=thread')}",
             "TSAN_OPTIONS": (f"log_path={report}:exitcode=0:report_thread_leaks=0"
                              ":ignore_noninstrumented_modules=1:history_size=4")}
 
@@ -368,24 +370,3 @@ def _stop_all():
     """Nothing is left running when the tests were broken off."""
     for server in list(Httpd.live):
         server.stop()
-
-
-@functools.cache
-def _atomics():
-    """The path of atomics.c as a library."""
-    folder = tempfile.mkdtemp(prefix="kcauth-atomics-")
-    atexit.register(shutil.rmtree, folder)
-    library = os.path.join(folder, "atomics.so")
-    flags = subprocess.run(["pkg-config", "--cflags", "apr-1"], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout.split()
-    subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-fsanitize=thread", *flags,
-                    HERE / "atomics.c", "-o", library], check=True)
-    os.chmod(folder, 0o755)
-    return library
-
-
-def _runtime(name):
-    """The path of a library of gcc's, as LD_PRELOAD needs it."""
-    found = subprocess.run(["gcc", f"-print-file-name={name}"], check=True,
-                           stdout=subprocess.PIPE, text=True)
-    return os.path.realpath(found.stdout.strip())

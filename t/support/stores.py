@@ -3,6 +3,7 @@
 import atexit
 import functools
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -42,6 +43,7 @@ class StoreServer:
     def pause(self):
         """It takes connections, but says nothing more, until go_on()."""
         self._process.send_signal(signal.SIGSTOP)
+        until(self._stands_still, f"{self.spec} to stop")
 
     def go_on(self):
         self._process.send_signal(signal.SIGCONT)
@@ -49,6 +51,11 @@ class StoreServer:
     def stop(self):
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _stands_still(self):
+        """Each thread is stopped by itself."""
+        threads = pathlib.Path(f"/proc/{self._process.pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
     def _listens(self):
         with socket.socket() as sock:
