@@ -293,7 +293,7 @@ def _addresses(report, modules):
     leaks = int("ssl" not in modules)
     # Whole call stacks, as what is kept on purpose is told by them; libraries keep no frame
     # pointers.
-    return {"LD_PRELOAD": " ".join(runtime(name) for name in ("libasan.so", "libubsan.so")),
+    return {"LD_PRELOAD": f"{runtime('libasan.so')} {runtime('libubsan.so')} {library('ignore.c')}",
             "ASAN_OPTIONS": (f"log_path={report}:detect_leaks={leaks}:abort_on_error=0"
                              ":detect_stack_use_after_return=1"
                              ":fast_unwind_on_malloc=0:malloc_context_size=12"),
