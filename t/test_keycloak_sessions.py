@@ -9,7 +9,7 @@ import pytest
 from support.client import Client
 from support.expect import SESSION, let_in, table
 from support.person import Person
-from support.site import seen
+from support.site import PAGES, seen
 from test_renew import copy_of, let_pass
 
 pytest_plugins = ["support.real"]
@@ -18,6 +18,9 @@ pytestmark = pytest.mark.keycloak
 REVALIDATE = 3
 NOTICE = 1             # seconds from a notice to the end
 RENEWAL = REVALIDATE + 1  # and where Keycloak sends none; times are counted by whole seconds
+
+# Keycloak keeps its connections, and httpd would wait for it when it stops.
+NO_KEEPALIVE = 'SetEnvIf Request_URI "^/oauth/(backchannel|k_)" nokeepalive\n'
 
 measured = {}  # act -> {kind: seconds}
 
@@ -62,7 +65,7 @@ class Site:
 @pytest.fixture
 def site(realm, new_httpd, kind):
     """Keycloak knows both of our addresses for notices."""
-    httpd = new_httpd(provider=realm, KCAuthSession=kind, KCAuthRevalidate=REVALIDATE)
+    httpd = new_httpd(NO_KEEPALIVE + PAGES, provider=realm, KCAuthSession=kind, KCAuthRevalidate=REVALIDATE)
     realm.change_client({"backchannel.logout.url": httpd.url("/oauth/backchannel-logout"),
                          "backchannel.logout.session.required": "true"},
                         adminUrl=httpd.url("/oauth"))

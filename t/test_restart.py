@@ -47,7 +47,7 @@ def test_ten_graceful_restarts_and_a_full_one(site, request, tmp_path):
         return  # httpd's own store ends with httpd
     with Wrk(page, people, MARKER, tmp_path) as load:
         time.sleep(0.5)
-        site.restart(gently=True)
+        site.restart()
         time.sleep(0.5)
     assert load.failed == 0, load.last_failure  # some were refused, but nobody was logged out
     assert load.served > len(people)

@@ -195,7 +195,7 @@ def test_httpd_stops_while_the_store_hangs(new_httpd, provider, store, clock):
     refuses_politely(client.get(httpd.url("/protected/"), follow=False))
     httpd.graceful()
     begin = time.monotonic()
-    httpd.restart()
+    httpd.restart(gently=False)
     assert time.monotonic() - begin < 8
     store.go_on()
     clock.forward(5)

@@ -157,9 +157,9 @@ class Httpd:
         self._process.send_signal(signal.SIGUSR1)
         self._wait(lambda: self._starts() > before, "to restart")
 
-    def restart(self, *, gently=False):
+    def restart(self, *, gently=True):
         """Stops and starts on the same ports, with the same files; gently: what is under way is
-        finished."""
+        finished. (What _retire_children says of the event MPM is why that is the rule.)"""
         if gently:
             self._retire_children()
         self._halt()
