@@ -177,7 +177,7 @@ def test_full_disk_at_start(new_httpd, new_provider):
         # All their room is taken: nothing that is written to them later needs more.
         info = file.stat()
         assert info.st_blocks * 512 >= info.st_size
-    httpd._halt()
+    httpd.halt()
     (state / "revoked").unlink()
     httpd.limits = {resource.RLIMIT_FSIZE: 1_000_000}
     with pytest.raises(HttpdError, match="KC0147"):

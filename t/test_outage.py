@@ -59,7 +59,7 @@ def test_sessions_live_through_an_outage(new_httpd, away):
     begin = time.monotonic()
     let_in(client.get(httpd.url("/protected/")))
     let_in(client.get(httpd.url("/admin/")))
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 5  # KCAuthTimeout is 10
     away.start()
     let_in(Client().login(httpd.url("/protected/")))
 
@@ -142,7 +142,7 @@ def test_state_folder_with_nonsense(new_httpd, new_provider):
     for at in range(200, len(junk), 97):
         junk[at] ^= 0x55
     provider.lie(discovery_reply=lambda honest: honest.like(status=503, body=b""))
-    httpd._halt()
+    httpd.halt()
     file.write_bytes(junk)
     httpd.start()
     assert Client().get(httpd.url("/protected/"), follow=False).status == 503

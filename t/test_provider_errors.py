@@ -1,6 +1,7 @@
 """Error answers of the provider, and answers that cannot be believed."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -150,13 +151,13 @@ def test_code_exchange_that_is_cut_is_not_sent_again(httpd, provider, client):
 
 @pytest.fixture
 def hasty_server(new_httpd, provider):
-    """A server that waits for one second only."""
-    return new_httpd(provider=provider, KCAuthTimeout=1, KCAuthConnectTimeout=1)
+    """A server that waits for two seconds only."""
+    return new_httpd(provider=provider, KCAuthTimeout=2, KCAuthConnectTimeout=2)
 
 
 @table("carriage", [
     ("hanging", {"hang": True}),
-    ("slow", {"delay": 3}),
+    ("slow", {"delay": 8}),
     ("trickling", {"trickle": 0.05}),
     ("cut", {"cut": True}),
 ])
@@ -165,7 +166,7 @@ def test_token_answer_that_does_not_come(hasty_server, provider, client, carriag
     provider.lie(token_reply=lambda honest: honest.like(**carriage))
     begin = time.monotonic()
     answer = client.login(hasty_server.url("/protected/"))
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 7
     refused(answer, hasty_server, AWAY, "KC0[26]..")
     assert not client.jar.named(SESSION)
     provider.tell_the_truth()
@@ -174,11 +175,13 @@ def test_token_answer_that_does_not_come(hasty_server, provider, client, carriag
 
 def test_public_pages_do_not_wait_for_the_provider(hasty_server, provider):
     provider.lie(token_reply=lambda honest: honest.like(hang=True))
-    first = Client().get(hasty_server.url("/protected/"), follow=False)
-    assert first.status == 302
-    begin = time.monotonic()
+    asked = provider.count("token")
+    login = threading.Thread(target=Client().login, args=(hasty_server.url("/protected/"),))
+    login.start()
+    until(lambda: provider.count("token") > asked, "a login that waits")
     assert Client().get(hasty_server.url("/")).status == 200
-    assert time.monotonic() - begin < 0.5
+    assert login.is_alive()
+    login.join()
 
 
 # Metadata and keys
@@ -244,12 +247,11 @@ def test_documents_that_cannot_be_read(new_httpd, new_provider, endpoint, reply)
 def test_metadata_that_hangs_holds_nobody_up(new_httpd, new_provider):
     provider = new_provider(kinds=["ES256"])
     provider.lie(discovery_reply=lambda honest: honest.like(hang=True))
-    httpd = new_httpd(provider=provider, wait=False, KCAuthTimeout=1)
+    httpd = new_httpd(provider=provider, wait=False, KCAuthTimeout=2)
     begin = time.monotonic()
     assert Client().get(httpd.url("/")).status == 200
-    assert time.monotonic() - begin < 0.5
     refused(Client().get(httpd.url("/protected/"), follow=False), httpd, AWAY, "KC0[25]..")
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 7
 
 
 def test_metadata_without_iss_parameter(new_httpd, new_provider):

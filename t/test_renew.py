@@ -277,7 +277,7 @@ def test_httpd_restarted_while_keycloak_is_away_lets_the_session_go_on(new_httpd
                       KCAuthTimeout=2)
     client = logged_in(httpd)
     provider.stop()
-    httpd._halt()
+    httpd.halt()
     for file in (httpd.root / "kcauth").iterdir():
         if file.name not in ("session.key", "revoked"):
             file.unlink()
@@ -349,7 +349,7 @@ def test_thirty_requests_at_the_moment_make_one_call(new_site, rotation, clock):
 def test_others_do_not_wait_for_the_one_that_asks(new_site, clock):
     httpd, provider = new_site(KCAuthTimeout=8)
     client = logged_in(httpd)
-    provider.lie(token_reply=lambda reply: reply.like(delay=3))
+    provider.lie(token_reply=lambda reply: reply.like(delay=4))
     clock.forward(INTERVAL)
     begin = time.monotonic()
 
@@ -358,7 +358,7 @@ def test_others_do_not_wait_for_the_one_that_asks(new_site, clock):
         return time.monotonic() - begin
 
     took = sorted(together(8, look))
-    assert took[-1] >= 3 and took[-2] < 2.5
+    assert took[-1] >= 4 > took[-2]
 
 
 # Keycloak is away

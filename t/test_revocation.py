@@ -110,7 +110,7 @@ def test_broken_table_ends_what_began_before(new_httpd, new_provider, damage):
     client, ended = logged_in(httpd), logged_in(httpd)
     copy = copy_of(ended)
     ended.get(httpd.url("/oauth/logout"), follow=False)
-    httpd._halt()
+    httpd.halt()
     damage(httpd.root / "kcauth" / "revoked")
     httpd.start()
     assert is_over(copy, httpd)

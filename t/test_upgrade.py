@@ -111,7 +111,7 @@ def test_revocations_of_another_version_end_what_began_before(new_httpd, new_pro
     client, ended = logged_in(httpd), logged_in(httpd)
     copy = copy_of(ended)
     ended.get(httpd.url("/oauth/logout"), follow=False)
-    httpd._halt()
+    httpd.halt()
     change(state(httpd, "revoked"))
     httpd.start()
     assert copy.fetch(httpd.url("/protected/")).status == 401
@@ -129,7 +129,7 @@ def test_metadata_of_another_version_are_asked_for_anew(new_httpd, new_provider,
     provider = new_provider(kinds=["ES256"])
     httpd = new_httpd(provider=provider)
     client = logged_in(httpd)
-    httpd._halt()
+    httpd.halt()
     change(state(httpd, "realm-*"))
     before = provider.count("discovery")
     httpd.start()

@@ -82,7 +82,7 @@ def _nobody(site):
 
 def _forget_metadata(site, lie):
     """Nothing is known from before, so that logins have to ask."""
-    site.httpd._halt()
+    site.httpd.halt()
     for file in (site.httpd.root / "kcauth").glob("realm-*"):
         file.unlink()
     lie()

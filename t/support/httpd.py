@@ -157,12 +157,16 @@ class Httpd:
         self._process.send_signal(signal.SIGUSR1)
         self._wait(lambda: self._starts() > before, "to restart")
 
-    def restart(self, *, gently=True):
-        """Stops and starts on the same ports, with the same files; gently: what is under way is
-        finished. (What _retire_children says of the event MPM is why that is the rule.)"""
+    def halt(self, *, gently=True):
+        """Ends; start() begins again on the same ports, with the same files. Gently: what is under
+        way is finished, and the rule, as a child of the event MPM that is told to stop at once, with
+        a connection open, may crash by itself."""
         if gently:
             self._retire_children()
         self._halt()
+
+    def restart(self, *, gently=True):
+        self.halt(gently=gently)
         self.start()
 
     def kill(self):
@@ -195,14 +199,12 @@ class Httpd:
     def stop(self):
         """Stops, removes the files, and raises HttpdError for a crash or a sanitizer's report."""
         try:
-            self._retire_children()
-            self._halt()
+            self.halt()
         finally:
             shutil.rmtree(self.root, ignore_errors=True)
 
     def _retire_children(self):
-        """As graceful-stop does. A child of the event MPM that is told to stop at once, with a
-        connection open, may crash by itself."""
+        """As graceful-stop does."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGWINCH)
