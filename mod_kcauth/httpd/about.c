@@ -36,8 +36,7 @@ static json_t *describe(request_rec *r, const kc_site *site, const kc_session *s
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I}", "sub", session->sub, "username",
                      session->username, "name", session->name, "email", session->email, "roles",
                      array_of(&session->roles), "realm_roles", array_of(&session->realm_roles),
-                     "seconds_left",
-                     (json_int_t)seconds_left(site, session, apr_time_sec(r->request_time)),
+                     "seconds_left", (json_int_t)seconds_left(site, session, kc_request_time(r)),
                      "roles_read", (json_int_t)session->refreshed);
 }
 

@@ -115,7 +115,7 @@ void kc_memo_keep(request_rec *r, const kc_site *site, const unsigned char *reco
         append(&last->id, id, strlen(id) + 1);
     }
     last->good_at = good_at;
-    last->asked = apr_time_sec(r->request_time);
+    last->asked = kc_request_time(r);
     last->old_key = request->old_key;
 }
 
@@ -153,7 +153,7 @@ kc_session *kc_memo_recall(request_rec *r, const kc_site *site, apr_uint64_t **g
 
     if (!last || last->site != site || !header || strcmp(header, last->header.bytes) ||
         (site->conf->session == KC_SESSION_SERVER &&
-         (apr_time_sec(r->request_time) != last->asked || kc_request_of(r)->endpoint))) {
+         (kc_request_time(r) != last->asked || kc_request_of(r)->endpoint))) {
         return NULL;
     }
     *good_at = &last->good_at;

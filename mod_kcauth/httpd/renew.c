@@ -20,11 +20,6 @@
 #include "httpd/site.h"
 #include "httpd/trouble.h"
 
-static apr_int64_t now_of(const request_rec *r)
-{
-    return apr_time_sec(r->request_time);
-}
-
 /* The configuration asks for roles that this session was not told to keep. */
 static int knows_too_little(const kc_site *site, const kc_session *session)
 {
@@ -38,13 +33,14 @@ static int is_due(request_rec *r, const kc_site *site, const kc_session *session
     if (!site->conf->revalidate || !due) {
         return knows_too_little(site, session);
     }
-    if (due - now_of(r) > site->conf->revalidate + KC_CLOCKS_DIFFER) {
+    if (due - kc_request_time(r) > site->conf->revalidate + KC_CLOCKS_DIFFER) {
         return 1; /* no renewal puts it so far ahead: the clock was set back since */
     }
     if (r->method_number != M_GET) {
         due += site->conf->revalidate; /* a form's POST is seldom sent twice */
     }
-    return now_of(r) >= due || (knows_too_little(site, session) && r->method_number == M_GET);
+    return kc_request_time(r) >= due ||
+           (knows_too_little(site, session) && r->method_number == M_GET);
 }
 
 /* --- asking Keycloak -------------------------------------------------------------------------- */
@@ -143,9 +139,9 @@ static int renew_without_token(request_rec *r, const kc_site *site, const char *
     if (navigation) {
         return keycloak_is_known(r, site) ? kc_login_start_silent(r, target) : OK;
     }
-    if (!every || now_of(r) < session->refreshed + 2 * every) {
+    if (!every || kc_request_time(r) < session->refreshed + 2 * every) {
         if (every) {
-            kc_session_postpone(r, now_of(r) + every);
+            kc_session_postpone(r, kc_request_time(r) + every);
         }
         return OK;
     }

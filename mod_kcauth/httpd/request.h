@@ -49,6 +49,12 @@ typedef struct kc_request {
 /** This request's, made on first use. */
 kc_request *kc_request_of(request_rec *r);
 
+/** When it came, in seconds, as the times of a session are. */
+static inline apr_int64_t kc_request_time(const request_rec *r)
+{
+    return apr_time_sec(r->request_time);
+}
+
 /** The request that came over the wire: subrequests and internal redirects lead back to it. */
 request_rec *kc_request_initial(request_rec *r);
 

@@ -18,11 +18,6 @@
 
 enum { WRITE_INTERVAL = 60 /* seconds between two writings of "last seen" */ };
 
-static apr_int64_t now_of(const request_rec *r)
-{
-    return apr_time_sec(r->request_time);
-}
-
 /* --- in --------------------------------------------------------------------------------------- */
 
 static const unsigned char *unseal(request_rec *r, const kc_site *site, const char *text,
@@ -97,7 +92,7 @@ static int is_revoked(const request_rec *r, const kc_site *site, const kc_sessio
 static int is_good(const request_rec *r, const kc_site *site, const kc_session *session,
                    apr_uint64_t *good_at)
 {
-    return !is_over(session, site, now_of(r)) && !is_revoked(r, site, session, good_at);
+    return !is_over(session, site, kc_request_time(r)) && !is_revoked(r, site, session, good_at);
 }
 
 static kc_session *read_session(request_rec *r, const kc_site *site, const unsigned char *record,
@@ -199,9 +194,10 @@ void kc_session_touch(request_rec *r)
     if (interval > WRITE_INTERVAL) {
         interval = WRITE_INTERVAL;
     }
-    if ((kc_request_of(r)->old_key || now_of(r) - session->seen >= (interval ? interval : 1)) &&
+    if ((kc_request_of(r)->old_key ||
+         kc_request_time(r) - session->seen >= (interval ? interval : 1)) &&
         !is_replaced(r, site, session)) {
-        session->seen = now_of(r);
+        session->seen = kc_request_time(r);
         write_again(r, session);
     }
 }
@@ -211,7 +207,7 @@ void kc_session_postpone(request_rec *r, apr_int64_t due)
     kc_session *session = kc_session_of(r);
 
     session->due = due;
-    session->seen = now_of(r);
+    session->seen = kc_request_time(r);
     write_again(r, session);
 }
 
@@ -349,8 +345,8 @@ static void obey_not_before(request_rec *r, const kc_site *site, const kc_identi
 {
     apr_int64_t not_before = tokens->not_before;
 
-    if (not_before > 0 && not_before > now_of(r) - site->conf->session_max &&
-        not_before <= now_of(r) + 60) {
+    if (not_before > 0 && not_before > kc_request_time(r) - site->conf->session_max &&
+        not_before <= kc_request_time(r) + KC_CLOCKS_DIFFER) {
         kc_site_revoke(r->server, site, KC_REVOKED_SUB, identity->sub,
                        apr_time_from_sec(not_before) - 1, r->pool);
     }
@@ -380,7 +376,7 @@ apr_status_t kc_session_start(request_rec *r, const kc_identity *identity, const
     describe(r, site, identity, &session);
     session.sid = sid_of(r, identity);
     session.created = r->request_time; /* what is revoked while the login is under way stays so */
-    session.expires = now_of(r) + site->conf->session_max;
+    session.expires = kc_request_time(r) + site->conf->session_max;
     obey_not_before(r, site, identity, tokens);
     if (kc_is_revoked(site->revocations, &site->realm_key, &session)) {
         return kc_fail(err, KC_FAULT_REFUSED, "KC0710",

@@ -6,7 +6,7 @@
 
 #include "httpd/module.h"
 
-enum { KC_CLOCKS_DIFFER = 60 /**< seconds, of servers that share sessions */ };
+enum { KC_CLOCKS_DIFFER = 60 /**< seconds, of servers that share sessions, and Keycloak */ };
 
 /**
  * The session of this request, or NULL: no cookie, a forged one, one that is over or revoked, or
