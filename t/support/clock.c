@@ -20,7 +20,8 @@ static _Thread_local int waiting;
 
 __attribute__((constructor)) static void attach(void)
 {
-    int fd = open(getenv("KCAUTH_CLOCK"), O_RDONLY | O_CLOEXEC);
+    const char *path = getenv("KCAUTH_CLOCK");
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
     difference = mmap(NULL, sizeof(*difference), PROT_READ, MAP_SHARED, fd, 0);
     if (difference == MAP_FAILED) {

@@ -152,10 +152,14 @@ class Httpd:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as httpd itself has it once it serves
 
     def graceful(self):
-        """Reads the configuration again; returns when the new generation serves."""
-        before = self._starts()
+        """Reads the configuration again; returns when the new generation serves, and the old one
+        takes no connection any more, unless it has others to finish."""
+        before, old = self._starts(), self._children()
         self._process.send_signal(signal.SIGUSR1)
         self._wait(lambda: self._starts() > before, "to restart")
+        deadline = time.monotonic() + 0.5 * PATIENCE
+        while any(_is_alive(child) for child in old) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def halt(self, *, gently=True):
         """Ends; start() begins again on the same ports, with the same files. Gently: what is under
