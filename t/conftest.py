@@ -161,6 +161,17 @@ def clock():
 
 
 @pytest.fixture
+def new_site(new_httpd, new_provider, kind, clock):
+    """Makes (httpd, provider) with each way of keeping sessions; httpd goes by the test's clock."""
+    def make(config=PAGES, *, kinds=("ES256",), **directives):
+        provider = new_provider(kinds=list(kinds))
+        directives = {"KCAuthSession": kind, **directives}
+        return new_httpd(config, provider=provider, clock=clock, **directives), provider
+
+    return make
+
+
+@pytest.fixture
 def redis():
     server = Redis().start()
     yield server

@@ -7,7 +7,7 @@ import pytest
 
 from support.attack import harmless
 from support.client import Client
-from support.expect import SESSION, STATE, logged_in, table
+from support.expect import STATE, logged_in, table
 from support.jose import b64, unb64
 from support.provider import User
 from support.site import PAGES, seen

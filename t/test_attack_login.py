@@ -5,8 +5,6 @@ import concurrent.futures
 import re
 import urllib.parse
 
-import pytest
-
 from support.attack import ENDPOINTS, exchange, harmless, harmless_bytes
 from support.client import Client
 from support.expect import SESSION, STATE, let_in, logged_in, no_secrets, sent_to_login, table

@@ -9,7 +9,7 @@ import pytest
 from support.attack import harmless, login_at
 from support.client import Client
 from support.expect import SESSION, let_in, logged_in, no_secrets, table
-from support.jose import Key, decode, rsa_key
+from support.jose import Key, rsa_key
 from support.notices import (admin_action, logout_token, post_admin_action, post_logout_token)
 from support.provider import Provider
 from support.site import PAGES, settings

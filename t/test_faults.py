@@ -14,7 +14,7 @@ import time
 import pytest
 
 from support.client import Client
-from support.expect import let_in, logged_in, refused, sent_to_login, table
+from support.expect import let_in, logged_in, refused, table
 from support.httpd import HttpdError
 from support.notices import logout_token, post_logout_token
 from support.site import PAGES

@@ -2,6 +2,7 @@
 admin actions. What it did not say is not believed."""
 
 import concurrent.futures
+import functools
 import time
 import urllib.parse
 import uuid
@@ -22,13 +23,9 @@ STRANGER = Key("ES256")
 
 
 @pytest.fixture
-def new_site(new_httpd, new_provider, kind, clock):
-    def make(**directives):
-        provider = new_provider(kinds=["ES256", "RS256"])
-        return (new_httpd(provider=provider, KCAuthSession=kind, clock=clock, **directives),
-                provider)
-
-    return make
+def new_site(new_site):
+    """The same, of a provider that signs by two algorithms."""
+    return functools.partial(new_site, kinds=["ES256", "RS256"])
 
 
 def sid_of(client, httpd):

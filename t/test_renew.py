@@ -1,11 +1,12 @@
 """Fresh roles: who is asked when, what a renewal changes, and what happens when it fails."""
 
+import functools
 import json
 import time
 
 import pytest
 
-from support.client import Client, query_of
+from support.client import Client
 from support.expect import REFRESH_TOKEN, SESSION, let_in, logged_in, refused, sent_to_login, table
 from support.jose import decode
 from support.provider import User
@@ -17,15 +18,9 @@ ECHO = 'ScriptAlias "/protected/echo" "${ROOT}/cgi-bin/echo"\n'
 
 
 @pytest.fixture
-def new_site(new_httpd, new_provider, kind, clock):
-    """Makes (httpd, provider); httpd goes by the test's clock."""
-    def make(config=PAGES, **directives):
-        provider = new_provider(kinds=["ES256"])
-        directives = {"KCAuthSession": kind, "KCAuthRevalidate": INTERVAL, **directives}
-        httpd = new_httpd(config, provider=provider, clock=clock, **directives)
-        return httpd, provider
-
-    return make
+def new_site(new_site):
+    """The same, with roles that are an interval old at the most, or as said otherwise."""
+    return functools.partial(new_site, KCAuthRevalidate=INTERVAL)
 
 
 def let_pass(seconds):
@@ -268,13 +263,13 @@ def test_client_that_takes_no_new_cookies_is_not_led_in_circles(new_site, refres
     let_in(client.get(httpd.url("/protected/"), follow=False))
 
 
-def test_httpd_restarted_while_keycloak_is_away_lets_the_session_go_on(new_httpd, new_provider, clock):
+def test_httpd_restarted_while_keycloak_is_away_lets_the_session_go_on(new_httpd, new_provider,
+                                                                               clock):
     """Nobody is sent to an address that is not known."""
     provider = new_provider(kinds=["ES256"])
     provider.refresh_tokens = False
     httpd = new_httpd(provider=provider, KCAuthSession="encrypted", clock=clock,
-                      KCAuthRevalidate=INTERVAL,
-                      KCAuthTimeout=2)
+                      KCAuthRevalidate=INTERVAL, KCAuthTimeout=2)
     client = logged_in(httpd)
     provider.stop()
     httpd.halt()
@@ -388,7 +383,7 @@ def test_keycloak_that_hangs_is_waited_for_once(new_site, clock):
     clock.forward(INTERVAL)
     begin = time.monotonic()
     let_in(client.get(httpd.url("/protected/")))
-    assert time.monotonic() - begin >= 2
+    assert 2 <= time.monotonic() - begin < 6
     begin = time.monotonic()
     let_in(client.get(httpd.url("/protected/"), follow=False))
     assert time.monotonic() - begin < 2

@@ -14,15 +14,6 @@ from test_renew import copy_of
 
 
 @pytest.fixture
-def new_site(new_httpd, new_provider, kind):
-    def make(**directives):
-        provider = new_provider(kinds=["ES256"])
-        return new_httpd(provider=provider, KCAuthSession=kind, **directives), provider
-
-    return make
-
-
-@pytest.fixture
 def new_site_without_end_session(new_httpd, new_provider, kind):
     def make(**lies):
         provider = new_provider(kinds=["ES256"])

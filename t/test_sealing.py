@@ -4,26 +4,15 @@ import base64
 import hashlib
 import re
 
-import pytest
-
 from support.client import Client
 from support.expect import (ID_TOKEN, REFRESH_TOKEN, SESSION, let_in, logged_in, sent_to_login,
                             table)
 from support.jose import b64, unb64
 from support.site import PAGES, seen, settings
-from test_renew import copy_of, let_pass
+from test_renew import copy_of
 
 KNOWN = ["alice", "Alice Adams", "alice@example.org", "admin"]
 BEGINS = ["eyJhbGci", "eyJ0eXAi"]  # as JWTs do; three letters alone come about by chance
-
-
-@pytest.fixture
-def new_site(new_httpd, new_provider, kind):
-    def make(**directives):
-        provider = new_provider(kinds=["ES256"])
-        return new_httpd(provider=provider, KCAuthSession=kind, **directives), provider
-
-    return make
 
 
 def text_in(value):

@@ -1,7 +1,5 @@
 """The session: sealed, bounded, split when big, over when it is time."""
 
-import time
-
 import pytest
 
 from support.client import Client

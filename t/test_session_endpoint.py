@@ -3,22 +3,9 @@
 import json
 import time
 
-import pytest
-
 from support.client import Client
 from support.expect import logged_in, table
 from support.site import seen
-from test_renew import let_pass
-
-
-@pytest.fixture
-def new_site(new_httpd, new_provider, kind, clock):
-    def make(**directives):
-        provider = new_provider(kinds=["ES256"])
-        return (new_httpd(provider=provider, KCAuthSession=kind, clock=clock, **directives),
-                provider)
-
-    return make
 
 
 def ask(client, httpd):

@@ -221,7 +221,8 @@ def test_store_that_is_back(new_httpd, provider, store, clock):
 @table("kind", [(kind, kind) for kind in ("signed", "encrypted")])
 def test_sessions_in_cookies_do_not_notice(new_httpd, provider, store, kind, clock):
     """The store serves only to tell other servers what was ended."""
-    httpd = stored_in(store, new_httpd, provider, KCAuthSession=kind, KCAuthRevalidate=30, clock=clock)
+    httpd = stored_in(store, new_httpd, provider, KCAuthSession=kind, KCAuthRevalidate=30,
+                      clock=clock)
     client = logged_in(httpd)
     store.kill()
     begin = time.monotonic()

@@ -27,7 +27,10 @@ void kc_trouble_log(request_rec *r, int level, const char *id, const char *forma
  */
 void kc_trouble_log_error(request_rec *r, int level, const kc_error *err, const char *more);
 
-/** kc_trouble_log() of no request. `trouble` is of the realm that it is about; NULL: of the server's. */
+/**
+ * kc_trouble_log() of no request.
+ * @param trouble  of the realm that it is about; NULL: of the server
+ */
 void kc_trouble_log_server(server_rec *s, kc_trouble *trouble, int level, apr_status_t rv,
                            const char *id, const char *text);
 

@@ -29,10 +29,10 @@ struct kc_contexts {
 /* The leak check does not look into the memory of pools, where it would find the contexts. */
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
-#define SHOW_LEAK_CHECK(region, size)      __lsan_register_root_region(region, size)
+#define SHOW_TO_LEAK_CHECK(region, size)   __lsan_register_root_region(region, size)
 #define HIDE_FROM_LEAK_CHECK(region, size) __lsan_unregister_root_region(region, size)
 #else
-#define SHOW_LEAK_CHECK(region, size)      (void)(region)
+#define SHOW_TO_LEAK_CHECK(region, size)   (void)(region)
 #define HIDE_FROM_LEAK_CHECK(region, size) (void)(region)
 #endif
 
@@ -71,7 +71,7 @@ kc_contexts *kc_contexts_create(const kc_context_type *type, const unsigned char
 
     contexts->type = type;
     memcpy(contexts->key, key, KC_KEY_BYTES);
-    SHOW_LEAK_CHECK(contexts, sizeof(*contexts));
+    SHOW_TO_LEAK_CHECK(contexts, sizeof(*contexts));
     apr_pool_cleanup_register(pool, contexts, wipe, apr_pool_cleanup_null);
     return contexts;
 }

@@ -157,14 +157,12 @@ class Httpd:
         before, old = self._starts(), self._children()
         self._process.send_signal(signal.SIGUSR1)
         self._wait(lambda: self._starts() > before, "to restart")
-        deadline = time.monotonic() + 0.5 * PATIENCE
-        while any(_is_alive(child) for child in old) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        _until_gone(old, 0.5)
 
     def halt(self, *, gently=True):
         """Ends; start() begins again on the same ports, with the same files. Gently: what is under
-        way is finished, and the rule, as a child of the event MPM that is told to stop at once, with
-        a connection open, may crash by itself."""
+        way is finished, and the rule: a child of the event MPM that is told to stop at once, with a
+        connection open, may crash by itself."""
         if gently:
             self._retire_children()
         self._halt()
@@ -189,8 +187,7 @@ class Httpd:
         children = self._children()
         for child in children:
             self.kill_child(child)
-        while any(_is_alive(child) for child in children):
-            time.sleep(0.01)
+        _until_gone(children, 20)
 
     def limit_child(self, child, **limits):
         """limit_child(pid, nofile=20): sets a soft limit of one that runs. Children are not root's,
@@ -371,6 +368,13 @@ def _is_alive(pid):
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def _until_gone(children, seconds):
+    """Waits until they are, but no longer than that."""
+    deadline = time.monotonic() + seconds * PATIENCE
+    while any(_is_alive(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 @atexit.register

@@ -1,4 +1,4 @@
-"""Libraries of our own that stand in front of httpd's (LD_PRELOAD), compiled when first asked for."""
+"""Libraries that stand in front of httpd's (LD_PRELOAD); ours are compiled when first asked for."""
 
 import atexit
 import functools
